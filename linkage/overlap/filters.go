@@ -1,0 +1,159 @@
+package overlap
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// Filters is a set of filters of one length, stored for scanning. A filter is known by
+// its row number, its place in the rows that were prepared, and by its position, its
+// place in the order in which they are stored: by number of ones.
+//
+// Filters are immutable and safe for concurrent use. They take the size of the rows
+// plus eight bytes a filter.
+type Filters struct {
+	layout *Layout
+	kernel *kernel
+	n      int
+	words  int
+
+	blocks []uint64 // as the kernel wants them; the last block is filled up with empty filters
+	row    []int32  // by position: the row number
+	ones   []uint16 // by position, to a whole number of blocks
+	byRow  []uint16 // ones by row number
+	tail   []uint16 // by position, to a whole number of blocks: ones in the second half of the words
+	tiles  []tile
+}
+
+// A tile is a run of blocks that stays in the first-level cache, or close to it, while
+// many rows meet it, with the range of its filters' ones.
+type tile struct {
+	from, to           int // positions; to is at most n
+	leastOnes, topOnes int
+	leastTail, topTail int
+}
+
+// tileBytes was chosen by timing 8 to 256 KiB at 1,024 bits: smaller tiles call the
+// kernel too often, larger ones have looser limits and leave the cache.
+const tileBytes = 32 << 10
+
+// Prepare stores filters of the given number of bits under a layout that has learned
+// nothing: see [Layout.Prepare].
+func Prepare(bits int, rows []uint64) (*Filters, error) {
+	l, err := NewLayout(bits)
+	if err != nil {
+		return nil, err
+	}
+	return l.Prepare(rows)
+}
+
+// Prepare stores filters for scanning: rows holds l.Bits()/64 words for each, one after
+// the other. The words are copied, so the caller may reuse rows.
+func (l *Layout) Prepare(rows []uint64) (*Filters, error) {
+	words := l.bits / 64
+	if len(rows)%words != 0 {
+		return nil, fmt.Errorf("%d words are no whole number of filters of %d bits", len(rows), l.bits)
+	}
+	n := len(rows) / words
+	if n > math.MaxInt32 {
+		return nil, fmt.Errorf("%d filters: at most %d fit in one set, so split them", n, math.MaxInt32)
+	}
+
+	padded := (n + lanes - 1) / lanes * lanes
+	f := &Filters{
+		layout: l, kernel: active, n: n, words: words,
+		blocks: make([]uint64, padded*words),
+		row:    make([]int32, n),
+		ones:   make([]uint16, padded),
+		byRow:  make([]uint16, n),
+		tail:   make([]uint16, padded),
+	}
+
+	// By ones, then by ones in the second half (so that tiles of a large set have narrow
+	// ranges of both), then by row number, which makes the order one of a kind.
+	keys := make([]uint64, n)
+	for i := range keys {
+		ones, tail := 0, 0
+		for w, word := range rows[i*words:][:words] {
+			ones += bits.OnesCount64(word)
+			tail += bits.OnesCount64(word & l.tail[w])
+		}
+		f.byRow[i] = uint16(ones)
+		keys[i] = uint64(ones)<<48 | uint64(tail)<<32 | uint64(i)
+	}
+	slices.Sort(keys)
+	for p, key := range keys {
+		f.ones[p], f.tail[p], f.row[p] = uint16(key>>48), uint16(key>>32), int32(key)
+	}
+
+	p := l.permuter()
+	batch := make([]uint64, 64*words)
+	for from := 0; from < n; from += 64 {
+		clear(batch)
+		to := min(from+64, n)
+		for i, row := range f.row[from:to] {
+			copy(batch[i*words:], rows[int(row)*words:][:words])
+		}
+		p.permute(batch)
+		for i := range to - from {
+			f.store(from+i, batch[i*words:][:words])
+		}
+	}
+	f.cutTiles()
+	return f, nil
+}
+
+// store writes a filter, its bits in the order of the layout, to a position.
+func (f *Filters) store(position int, row []uint64) {
+	at := f.blocks[f.place(position):]
+	chain := uint64(0)
+	for w, word := range row {
+		if f.kernel.chained {
+			chain ^= word
+			word = chain
+		}
+		at[w*lanes] = word
+	}
+}
+
+// place is where word 0 of the filter at a position is stored; its word w is w*lanes on.
+func (f *Filters) place(position int) int {
+	return position/lanes*lanes*f.words + position%lanes
+}
+
+func (f *Filters) cutTiles() {
+	size := max(1, tileBytes/(f.words*8*lanes)) * lanes
+	for from := 0; from < f.n; from += size {
+		to := min(from+size, f.n)
+		t := tile{from, to, int(f.ones[from]), int(f.ones[to-1]), math.MaxInt, 0}
+		for _, tail := range f.tail[from:to] {
+			t.leastTail, t.topTail = min(t.leastTail, int(tail)), max(t.topTail, int(tail))
+		}
+		f.tiles = append(f.tiles, t)
+	}
+}
+
+// Len is the number of filters.
+func (f *Filters) Len() int { return f.n }
+
+// Bits is the length of each filter.
+func (f *Filters) Bits() int { return f.layout.bits }
+
+// Ones is the number of ones of the filter with row number i.
+func (f *Filters) Ones(i int) int { return int(f.byRow[i]) }
+
+// Row is the row number of the filter at a position.
+func (f *Filters) Row(position int) int { return int(f.row[position]) }
+
+// gather writes the filters at positions from … from+3, in the kernel's form, to rows,
+// word by word. Places past the end repeat the last filter.
+func (f *Filters) gather(from int, rows []uint64) {
+	for r := range group {
+		at := f.blocks[f.place(min(from+r, f.n-1)):]
+		for w := range f.words {
+			rows[w*group+r] = at[w*lanes]
+		}
+	}
+}
