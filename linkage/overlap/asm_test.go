@@ -1,0 +1,5 @@
+//go:build !purego
+
+package overlap
+
+const pure = false

@@ -1,0 +1,98 @@
+//go:build !purego
+
+package overlap
+
+import "golang.org/x/sys/cpu"
+
+// The assembly is generated: cd _asm && go run . > ../kernel_amd64.s
+//
+// Up to sixteen words a checkpoint has a scan of its own, with its words unrolled and
+// kept in registers; later ones, and the end of longer filters, share a scan that loops.
+
+func machineKernels() (k []*kernel) {
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VPOPCNTDQ {
+		k = append(k, &kernel{name: "avx512", chained: true, scan: byCheckpoint(scansAVX512, scanAVX512), count: countAVX512})
+	}
+	return k
+}
+
+type scanFunc = func(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+// byCheckpoint is the scan that hands each call to the one unrolled for its checkpoint.
+func byCheckpoint(unrolled [17]scanFunc, loop scanFunc) scanFunc {
+	return func(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int {
+		if check < len(unrolled) && unrolled[check] != nil {
+			return unrolled[check](rows, blocks, words, check, lim, out)
+		}
+		return loop(rows, blocks, words, check, lim, out)
+	}
+}
+
+var scansAVX512 = [17]scanFunc{
+	2:  scanAVX512_2,
+	3:  scanAVX512_3,
+	4:  scanAVX512_4,
+	5:  scanAVX512_5,
+	6:  scanAVX512_6,
+	7:  scanAVX512_7,
+	8:  scanAVX512_8,
+	9:  scanAVX512_9,
+	10: scanAVX512_10,
+	11: scanAVX512_11,
+	12: scanAVX512_12,
+	13: scanAVX512_13,
+	14: scanAVX512_14,
+	15: scanAVX512_15,
+	16: scanAVX512_16,
+}
+
+//go:noescape
+func scanAVX512(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_2(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_3(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_4(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_5(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_6(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_7(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_8(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_9(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_10(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_11(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_12(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_13(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_14(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_15(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func scanAVX512_16(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
+
+//go:noescape
+func countAVX512(rows, blocks []uint64, words int, ones *[group]uint64, laneOnes, dst []uint16, stride int)
