@@ -1,0 +1,22 @@
+// Package linkage finds which records of several parties belong to one person,
+// from their filters alone: it scores pairs, chooses a threshold without truth,
+// and forms persons.
+//
+// It does not know names, keys or what a bit stands for, and cannot be compiled
+// against the packages that do; nor does it know files, or what is counted
+// afterwards.
+//
+// The order of things (Link):
+//
+//  1. A sample of records is held against every record of every other party.
+//     Its best and second-best scores tell how high strangers score (null.go),
+//     hence the threshold and an estimate of precision and recall (threshold.go).
+//  2. Every pair is compared, in tiles on all cores, and those above a floor a
+//     little under the threshold are kept (scan.go).
+//  3. Pairs that reach the threshold are joined to persons, at most one record
+//     of each deduplicated party to a person (persons.go).
+//
+// Records are numbered across parties in a canonical order, parties by name and
+// records by record ID, and every step depends on nothing else: neither the order
+// in which files are named nor the number of workers changes a single person.
+package linkage

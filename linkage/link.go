@@ -1,0 +1,248 @@
+package linkage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"runtime"
+	"slices"
+	"strings"
+
+	"cohortlink/linkage/overlap"
+)
+
+// RecordID is a record's random stand-in, drawn by its partner.
+type RecordID = [16]byte
+
+// A Party is what one partner sent: filters under record IDs, the rows of both in
+// the same order. Order does not matter.
+type Party struct {
+	Name string
+	// Deduplicated: the party has at most one record of a person. Its records are
+	// then never compared with each other, nor joined.
+	Deduplicated bool
+	IDs          []RecordID
+	Bits         []uint64 // Length/64 words for each record
+}
+
+// Options says how to link. The zero value chooses everything.
+type Options struct {
+	Length    int            // bits of a filter, the same for all parties
+	Threshold *overlap.Ratio // nil: chosen from the scores
+	Workers   int            // 0: one for each core
+	MaxPairs  int            // candidate pairs kept at most; 0: DefaultMaxPairs
+	// Progress is told the pairs compared so far, from any goroutine, about ten times
+	// a second or less. May be nil.
+	Progress func(stage string, done, total uint64)
+}
+
+// DefaultMaxPairs bounds the candidate pairs that are held, 16 bytes each, in memory.
+const DefaultMaxPairs = 50_000_000
+
+// A Pair is two records, by number, with a score at or above the floor. A < B.
+type Pair struct {
+	A, B  int32
+	Score float64 // Dice coefficient, 0 to 1
+}
+
+// A Result is who is who.
+type Result struct {
+	Parties []string   // by name
+	First   []int      // First[i]: number of the first record of party i; one more entry for the end
+	IDs     []RecordID // of each record, by number
+	Row     []int32    // of each record: its row in the Party it came from
+	Person  []int32    // of each record: its person; persons are numbered by their first record
+	Persons int
+	Pairs   []Pair // candidate pairs, best first
+	Threshold
+	Floor    float64 // pairs below were not kept
+	Compared uint64  // pairs compared
+	Rules    RuleCounts
+}
+
+// Party returns the party of a record number.
+func (r *Result) Party(record int32) int {
+	return partyOf(r.First, record)
+}
+
+func partyOf(first []int, record int32) int {
+	i, found := slices.BinarySearch(first, int(record))
+	if found {
+		// Parties without records share a first number: the last of them has it.
+		for i+1 < len(first)-1 && first[i+1] == int(record) {
+			i++
+		}
+		return i
+	}
+	return i - 1
+}
+
+// Accepted reports whether two records were put with one person.
+func (r *Result) Accepted(p Pair) bool { return r.Person[p.A] == r.Person[p.B] }
+
+// run is one linkage under way.
+type run struct {
+	Options
+	words   int
+	parties []party
+	layout  *overlap.Layout
+	ones    []uint16 // of each record, by number
+	first   []int
+}
+
+type party struct {
+	name    string
+	clean   bool
+	ids     []RecordID
+	row     []int32
+	rows    []uint64
+	filters *overlap.Filters
+}
+
+// Link finds the persons among the parties' records. ctx ends it early, with
+// ctx's error. Errors otherwise name the party and what is wrong with what it sent.
+func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
+	r, err := newRun(parties, o)
+	if err != nil {
+		return nil, err
+	}
+	sample, err := r.sample(ctx)
+	if err != nil {
+		return nil, err
+	}
+	model := newNullModel(sample, nil)
+	chosen := model.choose(r.Options.Threshold)
+	floor := sample.floor(chosen.Score(), r.MaxPairs, len(r.ones))
+	pairs, compared, err := r.scan(ctx, floor)
+	if err != nil {
+		return nil, err
+	}
+
+	// In a party that was not deduplicated the second best may be the same person
+	// again, which the first estimate took for a stranger. Now that there are groups,
+	// estimate again without them, until the threshold stands.
+	if r.hasDuplicates() && r.Options.Threshold == nil {
+		for range 6 {
+			groups := connected(len(r.ones), pairs, chosen.Score())
+			model = newNullModel(sample, groups)
+			next := model.choose(nil)
+			if next.Score() < value(floor) {
+				next = model.at(floor)
+			}
+			if next.Ratio == chosen.Ratio {
+				break
+			}
+			chosen = next
+		}
+	}
+
+	res := &Result{First: r.first, Pairs: pairs, Threshold: chosen, Floor: value(floor), Compared: compared}
+	for _, p := range r.parties {
+		res.Parties = append(res.Parties, p.name)
+		res.IDs = append(res.IDs, p.ids...)
+		res.Row = append(res.Row, p.row...)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	res.Person, res.Persons, res.Rules = r.persons(pairs, chosen.Score(), value(floor))
+	return res, nil
+}
+
+func newRun(parties []Party, o Options) (*run, error) {
+	if len(parties) == 0 {
+		return nil, errors.New("there is nothing to link: name at least one filters file")
+	}
+	if o.Length <= 0 || o.Length%64 != 0 || o.Length > overlap.MaxBits {
+		return nil, fmt.Errorf("filters of %d bits cannot be linked: the length must be a multiple of 64, at most %d", o.Length, overlap.MaxBits)
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.MaxPairs <= 0 {
+		o.MaxPairs = DefaultMaxPairs
+	}
+	r := &run{Options: o, words: o.Length / 64}
+
+	sorted := slices.Clone(parties)
+	slices.SortFunc(sorted, func(a, b Party) int { return strings.Compare(a.Name, b.Name) })
+	var total int
+	for i, p := range sorted {
+		if i > 0 && p.Name == sorted[i-1].Name {
+			return nil, fmt.Errorf("party %q is there twice: name one file for each party", p.Name)
+		}
+		if len(p.Bits) != len(p.IDs)*r.words {
+			return nil, fmt.Errorf("party %q has %d records but %d words of filters, where %d bits need %d", p.Name, len(p.IDs), len(p.Bits), o.Length, len(p.IDs)*r.words)
+		}
+		total += len(p.IDs)
+	}
+	if total > math.MaxInt32 {
+		return nil, fmt.Errorf("%d records: at most %d can be linked in one run", total, math.MaxInt32)
+	}
+
+	seen := make(map[RecordID]struct{}, total)
+	var sets [][]uint64
+	for _, p := range sorted {
+		q := party{name: p.Name, clean: p.Deduplicated, row: make([]int32, len(p.IDs))}
+		for i := range q.row {
+			q.row[i] = int32(i)
+		}
+		slices.SortFunc(q.row, func(a, b int32) int { return bytes.Compare(p.IDs[a][:], p.IDs[b][:]) })
+		q.ids = make([]RecordID, 0, len(p.IDs))
+		q.rows = make([]uint64, 0, len(p.Bits))
+		for _, i := range q.row {
+			id := p.IDs[i]
+			if _, again := seen[id]; again {
+				return nil, fmt.Errorf("party %q has a record ID that another record has too: hash its extract again", p.Name)
+			}
+			seen[id] = struct{}{}
+			q.ids = append(q.ids, id)
+			row := p.Bits[int(i)*r.words:][:r.words]
+			q.rows = append(q.rows, row...)
+			var ones int
+			for _, w := range row {
+				ones += bits.OnesCount64(w)
+			}
+			r.ones = append(r.ones, uint16(ones))
+		}
+		r.first = append(r.first, len(r.ones)-len(q.ids))
+		r.parties = append(r.parties, q)
+		sets = append(sets, q.rows)
+	}
+	r.first = append(r.first, len(r.ones))
+
+	var err error
+	if r.layout, err = overlap.NewLayout(o.Length, sets...); err != nil {
+		return nil, err
+	}
+	for i := range r.parties {
+		p := &r.parties[i]
+		if p.filters, err = r.layout.Prepare(p.rows); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (r *run) hasDuplicates() bool {
+	return slices.ContainsFunc(r.parties, func(p party) bool { return !p.clean })
+}
+
+func (r *run) progress(stage string, done, total uint64) {
+	if r.Progress != nil {
+		r.Progress(stage, done, total)
+	}
+}
+
+// dice is the Dice coefficient of filters with p and q ones and c in common. The
+// division is correctly rounded and the terms are small, so equal fractions give
+// equal floats and different ones different floats, on every machine.
+func dice(c, p, q int) float64 {
+	if p+q == 0 {
+		return 0
+	}
+	return float64(2*c) / float64(p+q)
+}

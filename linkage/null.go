@@ -1,0 +1,276 @@
+package linkage
+
+import (
+	"math"
+
+	"cohortlink/linkage/overlap"
+)
+
+// How high do strangers score? Not as high as chance alone would have it: real
+// files hold brothers, twins and namesakes. But the file itself tells. Held
+// against a party that has each person at most once, a record has at most one
+// true partner there, so whoever comes second is somebody else, and comes from
+// the same streets and families as whoever would come first if the true partner
+// were missing. (Search engines for spectra set their false discovery rate by
+// such decoys: Elias & Gygi, Nature Methods 4, 2007. Taking the share of true
+// partners from where strangers dominate is Storey's π0: J. R. Stat. Soc. B 64, 2002.)
+//
+// Let Λ be the expected number of strangers that score t or more, for one record
+// against the whole of the other party; taken as Poisson, strangers stay below t
+// with probability F = exp(-Λ), and all but one of them with F(1+Λ). With a share
+// π of records that have a partner above t,
+//
+//	P(best   < t) = (1-π) F
+//	P(second < t) = π F + (1-π) F (1 + Λ)
+//
+// Both left sides are counted; Λ and π are solved for. Λ is per compared pair
+// alike in all parties, so that small parties borrow it from large ones; π belongs
+// to each pair of parties and each t.
+type nullModel struct {
+	looks []lookModel
+	// perPair[k] is the expected number of strangers at k/grid or above, per pair compared.
+	perPair [grid + 1]float64
+	found   [grid + 1]float64 // expected true pairs whose score is at or above k/grid
+	wrong   [grid + 1]float64 // expected wrong pairs, were k/grid the threshold
+	total   float64           // expected true pairs in all
+	records float64
+}
+
+type lookModel struct {
+	*look
+	reverse       int // index of the look from b to a
+	first, second [grid + 1]float64
+	share         [grid + 1]float64 // π R(t): records with a true partner at or above t
+}
+
+// newNullModel counts the sample. groups, where given, holds for each record the
+// group it has been joined to so far: in a party that was not deduplicated,
+// records of the best one's own group do not count as second best.
+func newNullModel(s *sample, groups []int32) *nullModel {
+	m := &nullModel{looks: make([]lookModel, len(s.looks))}
+	at := map[[2]int]int{}
+	for i := range s.looks {
+		at[[2]int{s.looks[i].a, s.looks[i].b}] = i
+	}
+	for i := range s.looks {
+		l := &m.looks[i]
+		l.look = &s.looks[i]
+		l.reverse = at[[2]int{l.b, l.a}]
+		for j := range l.sampled {
+			top := l.of(j)
+			second := top[1]
+			if groups != nil && top[0].record >= 0 {
+				for _, t := range top[1:] {
+					second = t
+					if t.record < 0 || groups[t.record] != groups[top[0].record] {
+						break
+					}
+				}
+			}
+			l.first[below(top[0].score)]++
+			l.second[below(second.score)]++
+		}
+		// Counts of "under k/grid", from counts by the first grid point above.
+		for k := 1; k <= grid; k++ {
+			l.first[k] += l.first[k-1]
+			l.second[k] += l.second[k-1]
+		}
+		m.records += l.weight * float64(l.sampled)
+	}
+	m.solve()
+	return m
+}
+
+// below is the first grid step that a score is under; a score of 1 is under none,
+// and counts at none.
+func below(score float64) int {
+	if score < 0 {
+		return 0
+	}
+	return min(step(score)+1, grid)
+}
+
+// solve alternates between Λ, given each π, and π, given Λ.
+func (m *nullModel) solve() {
+	const rounds = 8
+	for range rounds {
+		for k := range m.perPair {
+			m.perPair[k] = m.solveNull(k)
+		}
+		// More can only be above a lower score.
+		for k := grid - 1; k >= 0; k-- {
+			m.perPair[k] = max(m.perPair[k], m.perPair[k+1])
+		}
+		for i := range m.looks {
+			l := &m.looks[i]
+			for k := range l.share {
+				f := math.Exp(-m.perPair[k] * float64(l.size))
+				if f < leastF {
+					l.share[k] = -1 // strangers hide it; filled in below
+					continue
+				}
+				l.share[k] = min(1, max(0, 1-l.first[k]/float64(l.sampled)/f))
+			}
+			for k := grid - 1; k >= 0; k-- {
+				l.share[k] = max(l.share[k], l.share[k+1], 0)
+			}
+		}
+	}
+
+	for k := range m.found {
+		for i := range m.looks {
+			l := &m.looks[i]
+			n := l.weight * float64(l.sampled)
+			// A wrong link needs two records whose true partners are not there, or not found.
+			free := 1 - m.looks[l.reverse].share[k]
+			m.found[k] += n * l.share[k] / 2
+			m.wrong[k] += n * (1 - l.share[k]) * -math.Expm1(-m.perPair[k]*float64(l.size)*free) / 2
+		}
+	}
+	m.total = m.found[0]
+}
+
+// leastF is the least probability that all strangers stay below a score at which
+// the share of true partners is still read from the counts: below it a small error
+// in F is a large one in the share.
+const leastF = 0.3
+
+// solveNull finds Λ per pair at k/grid by bisection: the expected number of second
+// bests below, summed over all looks, falls as Λ rises.
+func (m *nullModel) solveNull(k int) float64 {
+	var seen, all float64
+	var largest int
+	for i := range m.looks {
+		seen += m.looks[i].second[k]
+		all += float64(m.looks[i].sampled)
+		largest = max(largest, m.looks[i].size)
+	}
+	if seen >= all || largest == 0 {
+		return 0
+	}
+	lo, hi := 0.0, 50.0
+	for range 50 {
+		mid := (lo + hi) / 2
+		var expected float64
+		for i := range m.looks {
+			l := &m.looks[i]
+			lambda := mid * float64(l.size) / float64(largest)
+			expected += float64(l.sampled) * math.Exp(-lambda) * (1 + (1-l.share[k])*lambda)
+		}
+		if expected > seen {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return (lo + hi) / 2 / float64(largest)
+}
+
+// connected returns for each record the smallest record it is joined to by pairs
+// at or above a score.
+func connected(n int, pairs []Pair, score float64) []int32 {
+	f := newForest(n)
+	for _, p := range pairs {
+		if p.Score < score {
+			break
+		}
+		f.join(p.A, p.B)
+	}
+	for i := range f {
+		f[i] = f.root(int32(i))
+	}
+	return f
+}
+
+// A forest holds disjoint sets; each set's root is its smallest member.
+type forest []int32
+
+func newForest(n int) forest {
+	f := make(forest, n)
+	for i := range f {
+		f[i] = int32(i)
+	}
+	return f
+}
+
+func (f forest) root(i int32) int32 {
+	for f[i] != i {
+		f[i] = f[f[i]]
+		i = f[i]
+	}
+	return i
+}
+
+func (f forest) join(a, b int32) {
+	a, b = f.root(a), f.root(b)
+	f[max(a, b)] = min(a, b)
+}
+
+// A Threshold is the score that links need, and what is expected of it.
+type Threshold struct {
+	overlap.Ratio
+	Auto     bool
+	Nothing  bool // no sign of any person shared was found
+	Estimate Estimate
+}
+
+// Score is the threshold as a number.
+func (t Threshold) Score() float64 { return value(t.Ratio) }
+
+// An Estimate is made without truth, from the scores of the sample (see nullModel).
+type Estimate struct {
+	Precision float64 // of accepted pairs; NaN where nothing is accepted
+	Recall    float64 // of true pairs; NaN where there seem to be none
+	TruePairs float64 // expected number of true pairs between parties (and within those not deduplicated)
+}
+
+// choose takes the threshold with the best expected F1, or the one given.
+func (m *nullModel) choose(given *overlap.Ratio) Threshold {
+	if given != nil {
+		t := m.at(*given)
+		t.Auto = false
+		return t
+	}
+	best, bestF := 0, -1.0
+	for k := 1; k <= grid; k++ {
+		if f := m.f1(k); f > bestF {
+			best, bestF = k, f
+		}
+	}
+	// With no one shared, the true pairs found are noise about what strangers score.
+	if found, wrong := m.found[best], m.wrong[best]; found < 3 || found < 4*math.Sqrt(found+wrong) {
+		t := m.at(ratio(m.noStranger()))
+		t.Nothing = true
+		return t
+	}
+	return m.at(ratio(best))
+}
+
+// noStranger is the lowest step that is above every second best seen and that no
+// stranger is expected to reach by half a pair.
+func (m *nullModel) noStranger() int {
+	k := grid
+	for k > 1 && m.wrong[k-1] < 0.5 && m.perPair[k-1] == 0 {
+		k--
+	}
+	return k
+}
+
+func (m *nullModel) f1(k int) float64 {
+	if m.total == 0 {
+		return 0
+	}
+	return 2 * m.found[k] / (m.found[k] + m.wrong[k] + m.total)
+}
+
+func (m *nullModel) at(r overlap.Ratio) Threshold {
+	k := step(value(r))
+	e := Estimate{Precision: math.NaN(), Recall: math.NaN(), TruePairs: m.total}
+	if n := m.found[k] + m.wrong[k]; n > 0 {
+		e.Precision = m.found[k] / n
+	}
+	if m.total > 0 {
+		e.Recall = m.found[k] / m.total
+	}
+	return Threshold{Ratio: r, Auto: true, Estimate: e}
+}

@@ -1,0 +1,250 @@
+package linkage
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"cohortlink/linkage/overlap"
+)
+
+// grid is the number of steps that scores from 0 to 1 are told apart by when a
+// threshold is chosen. A threshold is a whole number of them.
+const grid = 1000
+
+// step is the grid step that a score has reached: floor(score × grid), exact for
+// scores that are whole numbers of steps.
+func step(score float64) int {
+	k := int(score * grid)
+	if k < grid && float64(k+1)/grid <= score {
+		k++
+	}
+	return k
+}
+
+// ranks is how many best scores of a record are kept where the other party may
+// hold one person several times. The largest groups of duplicates seen in one
+// party (splink's fake1000) have up to ten records.
+const ranks = 12
+
+// A sample is what a share of the records scores against all others.
+type sample struct {
+	looks []look
+	// above[k]: estimated pairs of the whole comparison that score k/grid or more.
+	above [grid + 2]float64
+}
+
+// A look is a share of the records of one party held against all of another
+// (or of the same, itself left out).
+type look struct {
+	a, b    int // parties
+	size    int // records of b that each record of a is held against
+	weight  float64
+	best    []best // of each sampled record, best first, at most ranks
+	perRow  int
+	sampled int
+}
+
+// best is a score and the record of b that has it.
+type best struct {
+	score  float64
+	record int32 // number; -1: there is none
+}
+
+func (l *look) of(i int) []best { return l.best[i*l.perRow:][:l.perRow] }
+
+// sampleBudget is how many pairs a sample compares at least, where there are so
+// many: two hundred million take well under a second with AVX-512, two in plain Go.
+// Larger runs sample one pair in a hundred.
+const (
+	sampleBudget = 200_000_000
+	sampleShare  = 100
+)
+
+// sample holds records evenly drawn from each party against all other parties.
+// Record IDs are random, but files of other tools need not be shuffled, so rows
+// are drawn with a fixed seed: the same files give the same sample.
+func (r *run) sample(ctx context.Context) (*sample, error) {
+	var pairs float64
+	for a := range r.parties {
+		for b := range r.parties {
+			if a != b || !r.parties[a].clean {
+				pairs += float64(len(r.parties[a].ids)) * float64(len(r.parties[b].ids))
+			}
+		}
+	}
+	share := min(1, max(sampleBudget, pairs/sampleShare)/max(pairs, 1))
+
+	s := &sample{}
+	type job struct {
+		look   *look
+		rows   []int32
+		counts [grid + 2]float64
+	}
+	var jobs []*job
+	for a := range r.parties {
+		n := len(r.parties[a].ids)
+		// Small parties are read whole: their estimate would be mostly noise otherwise.
+		m := min(n, max(int(share*float64(n)+0.5), 500))
+		rows := drawRows(n, m, uint64(a))
+		for b := range r.parties {
+			size := len(r.parties[b].ids)
+			if a == b {
+				size--
+			}
+			if a == b && r.parties[a].clean || size < 1 || n == 0 {
+				continue
+			}
+			l := &look{a: a, b: b, size: size, weight: float64(n) / float64(m), perRow: 2, sampled: m}
+			if !r.parties[b].clean {
+				l.perRow = ranks
+			}
+			l.best = make([]best, m*l.perRow)
+			jobs = append(jobs, &job{look: l, rows: rows})
+		}
+	}
+
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	var failed atomic.Pointer[error]
+	for range r.Workers {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(jobs) || ctx.Err() != nil || failed.Load() != nil {
+					return
+				}
+				if err := r.takeLook(ctx, jobs[i].look, jobs[i].rows, &jobs[i].counts); err != nil {
+					failed.Store(&err)
+				}
+				r.progress("sample", uint64(i+1), uint64(len(jobs)))
+			}
+		})
+	}
+	wg.Wait()
+	if err := failed.Load(); err != nil {
+		return nil, *err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for _, j := range jobs {
+		s.looks = append(s.looks, *j.look)
+		for k, n := range j.counts {
+			// Every pair is seen from both of its sides.
+			s.above[k] += n * j.look.weight / 2
+		}
+	}
+	for k := grid; k >= 0; k-- {
+		s.above[k] += s.above[k+1]
+	}
+	return s, nil
+}
+
+func drawRows(n, m int, stream uint64) []int32 {
+	rows := make([]int32, n)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	if m < n {
+		rng := rand.New(rand.NewPCG(0x636f686f72746c6e, stream))
+		rng.Shuffle(n, func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+		rows = rows[:m]
+		slices.Sort(rows)
+	}
+	return rows
+}
+
+// takeLook fills in the best scores of rows of party l.a against party l.b.
+func (r *run) takeLook(ctx context.Context, l *look, rows []int32, counts *[grid + 2]float64) error {
+	const batch = 16
+	a, b := &r.parties[l.a], &r.parties[l.b]
+	n := len(b.ids)
+	position := make([]int32, n) // record number at each position
+	ones := make([]uint16, n)
+	for p := range position {
+		row := b.filters.Row(p)
+		position[p] = int32(r.first[l.b] + row)
+		ones[p] = r.ones[r.first[l.b]+row]
+	}
+	words := make([]uint64, 0, batch*r.words)
+	common := make([]uint16, batch*n)
+	for from := 0; from < len(rows); from += batch {
+		if ctx.Err() != nil {
+			return nil
+		}
+		to := min(from+batch, len(rows))
+		words = words[:0]
+		for _, row := range rows[from:to] {
+			words = append(words, a.rows[int(row)*r.words:][:r.words]...)
+		}
+		if err := b.filters.Common(words, common[:(to-from)*n]); err != nil {
+			return err
+		}
+		for i, row := range rows[from:to] {
+			self := int32(-1)
+			if l.a == l.b {
+				self = int32(r.first[l.a]) + row
+			}
+			top := l.of(from + i)
+			for k := range top {
+				top[k] = best{-1, -1}
+			}
+			mine := int(r.ones[r.first[l.a]+int(row)])
+			for p, c := range common[i*n:][:n] {
+				score := dice(int(c), mine, int(ones[p]))
+				if position[p] == self {
+					continue
+				}
+				counts[step(score)]++
+				if score > top[len(top)-1].score {
+					insert(top, best{score, position[p]})
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// insert puts b in its place and drops the last. Of equal scores the one seen
+// first stays ahead; positions are in a canonical order, so this is one too.
+func insert(top []best, b best) {
+	k := len(top) - 1
+	for ; k > 0 && top[k-1].score < b.score; k-- {
+		top[k] = top[k-1]
+	}
+	top[k] = b
+}
+
+// floor chooses how far under the threshold pairs are kept: so far that a sweep
+// shows what a lower threshold would have done, and so near that the pairs stay
+// a small multiple of the records.
+func (s *sample) floor(threshold float64, maxPairs, records int) overlap.Ratio {
+	const (
+		reach     = grid * 15 / 100 // how far under the threshold at most
+		perRecord = 10
+	)
+	budget := min(float64(maxPairs)/2, max(200_000, perRecord*float64(records)))
+	top := step(threshold)
+	k := top
+	for k > 1 && k > top-reach && s.above[k-1] <= budget {
+		k--
+	}
+	return ratio(k)
+}
+
+// ratio is the grid step as an exact threshold.
+func ratio(k int) overlap.Ratio {
+	r, err := overlap.ParseRatio(strconv.FormatFloat(float64(min(max(k, 1), grid))/grid, 'f', 3, 64))
+	if err != nil {
+		panic("linkage: " + err.Error()) // a number from 0.001 to 1.000
+	}
+	return r
+}
+
+// value is the float nearest to a threshold. A score that equals the threshold as a
+// fraction equals it as a float, since both divisions are correctly rounded.
+func value(r overlap.Ratio) float64 { return float64(r.Num) / float64(r.Den) }
