@@ -32,7 +32,7 @@ type ymd struct {
 
 func dateValue(cell string, form *dateForm) (string, Problem) {
 	// The fast path: a clean cell of the declared width.
-	if len(cell) == form.fixed && form.n == 3 && form.fixedSeparators(cell) {
+	if form.fixed > 0 && len(cell) == form.fixed && form.fixedSeparators(cell) {
 		y, okY := smallNumber(cell[form.y:form.y+4], 4)
 		m, okM := smallNumber(cell[form.m:form.m+2], 2)
 		d, okD := smallNumber(cell[form.d:form.d+2], 2)
@@ -87,6 +87,9 @@ func readDate(raw string, form *dateForm) (string, Problem) {
 	if c.n == 1 && allDigits(c.parts[0]) { // "19610403T00:00"
 		text, p := readSolid(c.parts[0], form)
 		return withClock(text, p, c.clock)
+	}
+	if form.compact > 0 && c.n == 1 && len(c.parts[0]) == form.compact { // 1961p403
+		c = form.cut(c.parts[0])
 	}
 	var text string
 	var p Problem

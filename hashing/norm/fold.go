@@ -124,7 +124,8 @@ func foldUnicode(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 	cell = strings.Map(apostropheOrInvisible, cell)
 	cell = unorm.NFKC.String(cell)
 
-	var out []byte
+	var room [128]byte
+	out := room[:0]
 	space, other := false, false // other: the last rune kept is of another script, so that a mark belongs to it
 	word := func(s string) {
 		if space && len(out) > 0 {
@@ -135,7 +136,7 @@ func foldUnicode(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 	}
 	for _, r := range cell {
 		switch {
-		case slices.Contains(apostropheSet, r): // NFKC lets more of them appear
+		case (r == '\'' || r >= utf8.RuneSelf) && slices.Contains(apostropheSet, r): // NFKC lets more of them appear
 		case r < utf8.RuneSelf && charClass[r] == charDigit || unicode.Is(unicode.Nd, r):
 			f.digits++
 			other = false
@@ -147,7 +148,7 @@ func foldUnicode(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 			s := latin(r)
 			other = s == ""
 			if other {
-				s = string(unicode.ToUpper(r))
+				s = string(unicode.ToUpper(r)) // a final sigma is a sigma
 			}
 			word(s)
 		case unicode.IsMark(r):
@@ -166,11 +167,26 @@ func foldUnicode(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 		}
 	}
 	// What was removed between two runes may let them compose.
-	return append(dst, unorm.NFKC.Bytes(out)...), f
+	return unorm.NFKC.Append(dst, out...), f
 }
+
+// latinFolded holds latin for the blocks that nearly all accented names are written in, up to Latin Extended-B.
+var latinFolded = func() (t [0x250]string) {
+	for r := range t {
+		t[r] = foldLatin(rune(r))
+	}
+	return t
+}()
 
 // latin returns A to Z for a Latin letter, or "" for a letter of another script, and for the phonetic letters.
 func latin(r rune) string {
+	if int(r) < len(latinFolded) {
+		return latinFolded[r]
+	}
+	return foldLatin(r)
+}
+
+func foldLatin(r rune) string {
 	up := unicode.ToUpper(r)
 	if up >= 'A' && up <= 'Z' {
 		return string(up)
@@ -204,6 +220,9 @@ func isSeparator(r rune) bool {
 var apostropheSet = []rune(apostrophes)
 
 func apostropheOrInvisible(r rune) rune {
+	if r < utf8.RuneSelf && r != '`' {
+		return r
+	}
 	if slices.Contains(apostropheSet, r) {
 		return '\''
 	}
@@ -212,7 +231,7 @@ func apostropheOrInvisible(r rune) rune {
 
 // dropInvisible removes what cannot be seen: byte order marks, soft hyphens, joiners, direction marks, variation selectors.
 func dropInvisible(r rune) rune {
-	if unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
+	if r >= 0xA0 && unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
 		return -1
 	}
 	return r
