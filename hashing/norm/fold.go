@@ -167,7 +167,10 @@ func foldUnicode(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 		}
 	}
 	// What was removed between two runes may let them compose.
-	return unorm.NFKC.Append(dst, out...), f
+	if !isASCII(string(out)) {
+		out = unorm.NFKC.Bytes(out)
+	}
+	return append(dst, out...), f
 }
 
 // latinFolded holds latin for the blocks that nearly all accented names are written in, up to Latin Extended-B.
