@@ -45,10 +45,11 @@ const (
 )
 
 // separators part words; apostrophes vanish. A colon, a less-than sign or a bar inside a name is a slip of the finger
-// beside L, comma or backslash, so it is stray and leaves the word whole.
+// beside L, comma or backslash, so it is stray and leaves the word whole. The apostrophes are every sign that is typed or
+// converted to one; the acute accent, the tonos and the Greek breathings among them NFKC would turn into a space and a mark.
 const (
 	separators  = " \t\r\n\v\f-_./\\,&+()[]{}\";"
-	apostrophes = "'`´‘’‚‛ʹʻʼʽʾʿˈˊˋ′‵՚׳ꞌ＇｀΄᾽᾿῾´`" // the last four are those NFKC would turn into a space and a mark
+	apostrophes = "'`\u00b4\u2018\u2019\u201a\u201b\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u02ca\u02cb\u2032\u2035\u055a\u05f3\ua78c\uff07\uff40\u0384\u1fbd\u1fbf\u1ffe\u1ffd\u1fef"
 )
 
 var charClass = func() (t [utf8.RuneSelf]uint8) {
@@ -61,7 +62,11 @@ var charClass = func() (t [utf8.RuneSelf]uint8) {
 	for _, c := range separators {
 		t[c] = charSpace
 	}
-	t['\''], t['`'] = charDrop, charDrop
+	for _, c := range apostropheSet {
+		if c < utf8.RuneSelf {
+			t[c] = charDrop
+		}
+	}
 	return t
 }()
 
@@ -223,10 +228,10 @@ func isSeparator(r rune) bool {
 var apostropheSet = []rune(apostrophes)
 
 func apostropheOrInvisible(r rune) rune {
-	if r < utf8.RuneSelf && r != '`' {
+	switch {
+	case r < utf8.RuneSelf && charClass[r] != charDrop:
 		return r
-	}
-	if slices.Contains(apostropheSet, r) {
+	case slices.Contains(apostropheSet, r):
 		return '\''
 	}
 	return dropInvisible(r)

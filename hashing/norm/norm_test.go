@@ -50,7 +50,7 @@ func TestName(t *testing.T) {
 		{"O'Brien", "OBRIEN", None},
 		{"O’Brien", "OBRIEN", None},
 		{"O´Brien", "OBRIEN", None}, // acute accent, which NFKC alone would split
-		{"OʼBrien", "OBRIEN", None},
+		{"O\u02bcBrien", "OBRIEN", None}, {"O\u1ffdBrien", "OBRIEN", None}, {"O\u1fefBrien", "OBRIEN", None}, {"O\u2032Brien", "OBRIEN", None},
 		{"O＇Brien", "OBRIEN", None},
 		{"O Brien", "OBRIEN", Trimmed},
 		{"O James", "O JAMES", None},
@@ -418,7 +418,7 @@ func TestVariants(t *testing.T) {
 
 // The digest may only change with a decision to change what the rules do.
 func TestDigestIsPinned(t *testing.T) {
-	const pinned = "dfed6953b5ad15a72069b4369f1ebbe78b5c06976689b4ee1f93f0d62f0f21ee"
+	const pinned = "b3bb54d22c77e650e4cbf47a9d0a97c9018d047988299efaa871d88b12495442"
 	sum := Digest()
 	if got := hex.EncodeToString(sum[:]); got != pinned {
 		t.Errorf("the digest of %s is %s, not %s.\nA table, a parameter or the Unicode version of the Go toolchain changed, so partners with the old and the new\nprogram would hash some cells differently, and now refuse to link, which is what the digest is for. If that is meant,\ngive Version a new number and pin the new digest here.", Version, got, pinned)
