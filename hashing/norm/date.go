@@ -32,7 +32,7 @@ type ymd struct {
 
 func dateValue(cell string, form *dateForm) (string, Problem) {
 	// The fast path: a clean cell of the declared width.
-	if len(cell) == form.fixed && form.n == 3 && form.fixedSeparators(cell) {
+	if form.fixed > 0 && len(cell) == form.fixed && form.fixedSeparators(cell) {
 		y, okY := smallNumber(cell[form.y:form.y+4], 4)
 		m, okM := smallNumber(cell[form.m:form.m+2], 2)
 		d, okD := smallNumber(cell[form.d:form.d+2], 2)
@@ -87,6 +87,9 @@ func readDate(raw string, form *dateForm) (string, Problem) {
 	if c.n == 1 && allDigits(c.parts[0]) { // "19610403T00:00"
 		text, p := readSolid(c.parts[0], form)
 		return withClock(text, p, c.clock)
+	}
+	if form.compact > 0 && c.n == 1 && len(c.parts[0]) == form.compact { // 1961p403
+		c = form.cut(c.parts[0])
 	}
 	var text string
 	var p Problem
@@ -439,10 +442,10 @@ func daysIn(year, month int) int {
 }
 
 // defaultDates are what systems and people write when they have no date: the zero of the calendars of SQL Server, Excel
-// and SPSS, the HES and PAS conventions, and a run of ones. 1 January 1970, Unix's zero, is not among them: one person
-// in some 16,000 was born on it, and DateColumn counts it.
+// and SPSS, and runs of ones and nines. 1 January 1970, Unix's zero, is not among them: people were born on it. DateColumn
+// counts it.
 var defaultDates = [...][3]int{
-	{1900, 1, 1}, {1900, 1, 0}, {1901, 1, 1}, {1899, 12, 30}, {1899, 12, 31}, {1900, 12, 31}, {1582, 10, 14}, {1582, 10, 15}, {1111, 11, 11}, {1911, 11, 11}, {9999, 9, 9}, {1899, 1, 1},
+	{1900, 1, 1}, {1900, 1, 0}, {1901, 1, 1}, {1899, 12, 30}, {1899, 12, 31}, {1582, 10, 14}, {1582, 10, 15}, {1111, 11, 11}, {1911, 11, 11}, {9999, 9, 9},
 }
 
 // isDefaultDate reports a default date: one of the list, or the first or the last day of a year nobody was born in.

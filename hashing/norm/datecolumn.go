@@ -8,11 +8,11 @@ import "strings"
 
 // DateColumn counts which forms the dates of a column are in. The zero value is ready; calls may not overlap.
 type DateColumn struct {
-	cells, empty                            int
-	byForms                                 map[uint16]int // cells by the set of forms they fit, a bit for each of columnForms
-	day, month, either                      int
-	serial, scientific, defaults            int
-	janFirst, epoch                         int
+	cells, empty                 int
+	byForms                      map[uint16]int // cells by the set of forms they fit, a bit for each of columnForms
+	day, month, either           int
+	serial, scientific, defaults int
+	janFirst, epoch              int
 }
 
 // DateReport is what a column of dates looks like. All figures are cells.

@@ -45,10 +45,11 @@ const (
 )
 
 // separators part words; apostrophes vanish. A colon, a less-than sign or a bar inside a name is a slip of the finger
-// beside L, comma or backslash, so it is stray and leaves the word whole.
+// beside L, comma or backslash, so it is stray and leaves the word whole. The apostrophes are every sign that is typed or
+// converted to one; the acute accent, the tonos and the Greek breathings among them NFKC would turn into a space and a mark.
 const (
 	separators  = " \t\r\n\v\f-_./\\,&+()[]{}\";"
-	apostrophes = "'`´‘’‚‛ʹʻʼʽʾʿˈˊˋ′‵՚׳ꞌ＇｀΄᾽᾿῾´`" // the last four are those NFKC would turn into a space and a mark
+	apostrophes = "'`\u00b4\u2018\u2019\u201a\u201b\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u02ca\u02cb\u2032\u2035\u055a\u05f3\ua78c\uff07\uff40\u0384\u1fbd\u1fbf\u1ffe\u1ffd\u1fef"
 )
 
 var charClass = func() (t [utf8.RuneSelf]uint8) {
@@ -61,7 +62,11 @@ var charClass = func() (t [utf8.RuneSelf]uint8) {
 	for _, c := range separators {
 		t[c] = charSpace
 	}
-	t['\''], t['`'] = charDrop, charDrop
+	for _, c := range apostropheSet {
+		if c < utf8.RuneSelf {
+			t[c] = charDrop
+		}
+	}
 	return t
 }()
 
@@ -124,7 +129,8 @@ func foldUnicode(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 	cell = strings.Map(apostropheOrInvisible, cell)
 	cell = unorm.NFKC.String(cell)
 
-	var out []byte
+	var room [128]byte
+	out := room[:0]
 	space, other := false, false // other: the last rune kept is of another script, so that a mark belongs to it
 	word := func(s string) {
 		if space && len(out) > 0 {
@@ -135,7 +141,7 @@ func foldUnicode(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 	}
 	for _, r := range cell {
 		switch {
-		case slices.Contains(apostropheSet, r): // NFKC lets more of them appear
+		case (r == '\'' || r >= utf8.RuneSelf) && slices.Contains(apostropheSet, r): // NFKC lets more of them appear
 		case r < utf8.RuneSelf && charClass[r] == charDigit || unicode.Is(unicode.Nd, r):
 			f.digits++
 			other = false
@@ -147,7 +153,7 @@ func foldUnicode(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 			s := latin(r)
 			other = s == ""
 			if other {
-				s = string(unicode.ToUpper(r))
+				s = string(unicode.ToUpper(r)) // a final sigma is a sigma
 			}
 			word(s)
 		case unicode.IsMark(r):
@@ -166,11 +172,29 @@ func foldUnicode(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 		}
 	}
 	// What was removed between two runes may let them compose.
-	return append(dst, unorm.NFKC.Bytes(out)...), f
+	if !isASCII(string(out)) {
+		out = unorm.NFKC.Bytes(out)
+	}
+	return append(dst, out...), f
 }
+
+// latinFolded holds latin for the blocks that nearly all accented names are written in, up to Latin Extended-B.
+var latinFolded = func() (t [0x250]string) {
+	for r := range t {
+		t[r] = foldLatin(rune(r))
+	}
+	return t
+}()
 
 // latin returns A to Z for a Latin letter, or "" for a letter of another script, and for the phonetic letters.
 func latin(r rune) string {
+	if int(r) < len(latinFolded) {
+		return latinFolded[r]
+	}
+	return foldLatin(r)
+}
+
+func foldLatin(r rune) string {
 	up := unicode.ToUpper(r)
 	if up >= 'A' && up <= 'Z' {
 		return string(up)
@@ -204,7 +228,10 @@ func isSeparator(r rune) bool {
 var apostropheSet = []rune(apostrophes)
 
 func apostropheOrInvisible(r rune) rune {
-	if slices.Contains(apostropheSet, r) {
+	switch {
+	case r < utf8.RuneSelf && charClass[r] != charDrop:
+		return r
+	case slices.Contains(apostropheSet, r):
 		return '\''
 	}
 	return dropInvisible(r)
@@ -212,7 +239,7 @@ func apostropheOrInvisible(r rune) rune {
 
 // dropInvisible removes what cannot be seen: byte order marks, soft hyphens, joiners, direction marks, variation selectors.
 func dropInvisible(r rune) rune {
-	if unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
+	if r >= 0xA0 && unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
 		return -1
 	}
 	return r
