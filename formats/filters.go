@@ -238,7 +238,7 @@ func (m *FiltersManifest) check() error {
 // checkOwnName refuses a name of a filter, exact key or need that is malformed or already taken.
 func checkOwnName(what, name string, taken map[string]bool) error {
 	if !fieldName.MatchString(name) {
-		return fmt.Errorf("the name of a %s is not of lower-case letters, digits and _", what)
+		return fmt.Errorf("the name of the %s is not of lower-case letters, digits and _", what)
 	}
 	if taken[name] {
 		return fmt.Errorf("two %ss have the name %q", what, name)
