@@ -8,6 +8,7 @@ package formats
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ type Map struct {
 	Rows     []int      // data rows of the extract, from 1, rising; rows that were set aside are missing
 	IDs      []RecordID // of the row at the same place; each once
 	LocalIDs []string   // the partner's own number of the row, "" where it has none; each once; nil when no column holds one
+	Digest   [32]byte   // SHA-256 of the file, as in the receipt; set by reading
 }
 
 const (
@@ -107,12 +109,13 @@ func (m *Map) check(line func(i int) string) error {
 	return nil
 }
 
-// WriteMap writes a map file. Errors about an entry name the row of the extract.
-func WriteMap(w io.Writer, m *Map) error {
+// WriteMap writes a map file and returns its SHA-256, for the receipt. Errors about an entry name the row of the extract.
+func WriteMap(w io.Writer, m *Map) (digest [32]byte, err error) {
 	if err := m.check(func(i int) string { return "row " + strconv.Itoa(m.Rows[i]) }); err != nil {
-		return err
+		return digest, err
 	}
-	b := bufio.NewWriterSize(w, 1<<16)
+	sum := sha256.New()
+	b := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<16)
 	if m.LocalIDs == nil {
 		b.WriteString(mapHeader + "\n")
 	} else {
@@ -127,7 +130,9 @@ func WriteMap(w io.Writer, m *Map) error {
 		}
 		b.Write(append(line, '\n'))
 	}
-	return b.Flush()
+	err = b.Flush()
+	sum.Sum(digest[:0])
+	return digest, err
 }
 
 // ReadMap reads a map file, exactly as WriteMap writes it: one that a spreadsheet saved again is refused, because it may have lost the
@@ -144,7 +149,8 @@ func ReadMap(path string) (*Map, error) {
 // ParseMap is ReadMap for bytes from anywhere; name stands in errors.
 func ParseMap(name string, r io.Reader) (*Map, error) {
 	m := &Map{}
-	lines := newLineReader(name, "map", r)
+	sum := sha256.New()
+	lines := newLineReader(name, "map", io.TeeReader(r, sum))
 	which, err := lines.header(mapHeader, mapHeaderLocal)
 	if err != nil {
 		return nil, err
@@ -181,6 +187,7 @@ func ParseMap(name string, r io.Reader) (*Map, error) {
 	if err := m.check(func(i int) string { return "line " + strconv.Itoa(i+2) }); err != nil {
 		return nil, fmt.Errorf("%s %w; the file was changed after it was written: use the one that cohortlink wrote", shownPath(name), err)
 	}
+	sum.Sum(m.Digest[:0])
 	return m, nil
 }
 
