@@ -228,7 +228,7 @@ func TestFiltersRefusesToRead(t *testing.T) {
 		{"other case in manifest", replace(`"exact":[`, `"Exact":[`), `gp-03.filters: its manifest is not as the format has it: the file is damaged, or written by a newer cohortlink`},
 		{"number form in manifest", replace(`"records":5`, `"records":5.0`), `gp-03.filters: its manifest is not as the format has it: the file is damaged, or written by a newer cohortlink`},
 		{"more records", replace(`"records":5`, `"records":6`), fmt.Sprintf(`gp-03.filters: it announces 6 records, %d bytes, and only %d bytes are there: it was cut short; ask gp-03 for it again`, 6*row+36, 5*row+36)},
-		{"very many records", replace(`"records":5`, `"records":2147483647`), fmt.Sprintf(`gp-03.filters: it announces 2147483647 records, %d bytes, and only %d bytes are there: it was cut short; ask gp-03 for it again`, 2147483647*row+36, 5*row+36)},
+		{"very many records", replace(`"records":5`, `"records":2147483647`), fmt.Sprintf(`gp-03.filters: it announces 2147483647 records, %d bytes, and only %d bytes are there: it was cut short; ask gp-03 for it again`, int64(2147483647)*row+36, 5*row+36)},
 		{"too many records", replace(`"records":5`, `"records":2147483648`), `gp-03.filters: the number of records is not between 0 and 2147483647`},
 		{"fewer records", replace(`"records":5`, `"records":4`), `gp-03.filters: its digest does not fit: it was changed or damaged after it was written; ask gp-03 for it again`},
 		{"cut by a byte", func(b []byte) []byte { return b[:len(b)-1] }, fmt.Sprintf(`gp-03.filters: it announces 5 records, %d bytes, and only %d bytes are there: it was cut short; ask gp-03 for it again`, 5*row+36, 5*row+35)},
