@@ -51,6 +51,24 @@ func TestMapBytes(t *testing.T) {
 	}
 }
 
+func TestReadMap(t *testing.T) {
+	want := someMap()
+	b := mapBytes(t, want)
+	path := filepath.Join(t.TempDir(), "gp-03.map.csv")
+	os.WriteFile(path, b, 0o600)
+	got, err := ReadMap(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Digest = sha256.Sum256(b)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if _, err := ReadMap(path + "x"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestMapProperty(t *testing.T) {
 	text := rapid.String().Filter(func(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl) })
 	rapid.Check(t, func(t *rapid.T) {

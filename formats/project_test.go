@@ -271,7 +271,9 @@ func TestReadColumns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := p.ParseColumns("ccg.yaml", []byte("columns: {surname: Family}\ndates: {birth_date: YYYYMMDD}\ndelimiter: tab\n"), "ccg")
+	path := filepath.Join(t.TempDir(), "ccg.yaml")
+	os.WriteFile(path, []byte("columns: {surname: Family}\ndates: {birth_date: YYYYMMDD}\ndelimiter: tab\n"), 0o600)
+	own, err := p.ReadColumns(path, "ccg")
 	if err != nil {
 		t.Fatal(err)
 	}
