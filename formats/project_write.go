@@ -1,0 +1,189 @@
+package formats
+
+// Writing the project file: for `project new`, which gives people a file to fill in, and for the invented borough.
+// The comments are for those who have never seen one; they are the same in every file and no part of the project.
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// FormatProject writes a project file that ParseProject reads as p again, line numbers aside. It fails where ParseProject would.
+func FormatProject(p *Project) ([]byte, error) {
+	var b bytes.Buffer
+	line := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
+
+	line("# One linkage for one purpose, agreed by all its parties: every party uses the same copy of this file.")
+	line("# What decides the filters (project, fields, encoding) must not change once a party has hashed.")
+	line("version: 1")
+	line("project: %s", yamlText(p.Name))
+	line("")
+	line("# Who takes part, and what each party's extract calls the fields and needs. A party whose columns have the names of the fields")
+	line("# needs none: {}. A field may be made of several columns: [Day, Month, Year]. Other settings of a party:")
+	line(`#   dates: "DD/MM/YYYY"     the form of its dates, of all or of each: {birth_date: "DD/MM/YYYY"}`)
+	line("#   deduplicated: true      it promises that no two of its records are the same person")
+	line("#   text: windows-1252      the encoding of its text, when it is not UTF-8")
+	line(`#   delimiter: ";"          what stands between columns, when it cannot be guessed; or tab`)
+	line("#   share: [frailty]        its needs that may select a cohort for another party")
+	line("parties:")
+	for _, party := range p.Parties {
+		p.formatParty(line, &party)
+	}
+	line("")
+	line("# What is compared. Kinds: %s.", strings.Join(fieldKinds, ", "))
+	line("fields:")
+	for _, f := range p.Fields {
+		weight := ""
+		if f.Weight != 0 {
+			weight = ", weight: " + strconv.FormatFloat(f.Weight, 'f', -1, 64)
+		}
+		line("  - {name: %s, kind: %s%s}", yamlText(f.Name), yamlText(f.Kind), weight)
+	}
+	line("")
+	p.formatEncoding(line)
+	line("")
+	line("# threshold: auto is chosen from the scores; or a number above 0 and at most 1. person_ids: shared, or per-party, a different ID for each party.")
+	line("linkage:")
+	line("  threshold: %s", yamlText(p.Linkage.Threshold))
+	line("  person_ids: %s", yamlText(p.Linkage.PersonIDs))
+	line("")
+	line("# What parties may declare about their records beside the filters, never inside them: yes-no or category. Without needs nothing but filters")
+	line("# leaves a party.")
+	if len(p.Needs) == 0 {
+		line("# needs:")
+		line("#   - {name: frailty, kind: yes-no}")
+		line("#   - {name: age_band, kind: category}")
+	} else {
+		line("needs:")
+	}
+	for _, n := range p.Needs {
+		values := ""
+		if n.Values != nil {
+			values = ", values: " + yamlList(n.Values)
+		}
+		line("  - {name: %s, kind: %s%s}", yamlText(n.Name), yamlText(n.Kind), values)
+	}
+	line("")
+	line("# The rule that protects counts before anybody sees them: %s.", strings.Join(releasePresets, ", "))
+	line("release: {preset: %s}", yamlText(p.Release.Preset))
+	line("")
+	line("# The linkage unit's public key, to which files are sealed.")
+	if p.Unit == "" {
+		line("# unit: age1…")
+	} else {
+		line("unit: %s", yamlText(p.Unit))
+	}
+	if _, err := ParseProject("the project", b.Bytes()); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func (p *Project) formatParty(line func(string, ...any), party *ProjectParty) {
+	var settings []string
+	add := func(format string, a ...any) { settings = append(settings, fmt.Sprintf(format, a...)) }
+	if party.Columns != nil {
+		var columns []string
+		for _, name := range append(p.fieldNames(), p.needNames()...) { // a map has no order of its own
+			switch c := party.Columns[name]; len(c) {
+			case 0:
+			case 1:
+				columns = append(columns, name+": "+yamlText(c[0]))
+			default:
+				columns = append(columns, name+": "+yamlList(c))
+			}
+		}
+		add("columns: {%s}", strings.Join(columns, ", "))
+	}
+	var dates []string
+	for _, name := range p.dateNames() {
+		if form, ok := party.Dates[name]; ok {
+			dates = append(dates, name+": "+yamlText(form))
+		}
+	}
+	if form, ok := party.Dates[""]; ok && len(party.Dates) == 1 {
+		add("dates: %s", yamlText(form))
+	} else if party.Dates != nil {
+		add("dates: {%s}", strings.Join(dates, ", "))
+	}
+	if party.Deduplicated {
+		add("deduplicated: true")
+	}
+	if party.TextEncoding != "" {
+		add("text: %s", yamlText(party.TextEncoding))
+	}
+	if party.Delimiter == '\t' {
+		add("delimiter: tab")
+	} else if party.Delimiter != 0 {
+		add("delimiter: %s", yamlText(string(party.Delimiter)))
+	}
+	if party.Share != nil {
+		add("share: %s", yamlList(party.Share))
+	}
+	if len(settings) == 0 {
+		line("  %s: {}", party.Name)
+		return
+	}
+	line("  %s:\n    %s", party.Name, strings.Join(settings, "\n    "))
+}
+
+func (p *Project) formatEncoding(line func(string, ...any)) {
+	e := &p.Encoding
+	line("# How filters are made: a profile (%s), or filters spelled out, each over some fields:", strings.Join(profiles, ", "))
+	line("#   filters: [{name: person, fields: [forename, surname, birth_date]}, {name: place, fields: [postcode]}]")
+	line("# exact: [nhs_number] also sends a field as an exact key.")
+	line("encoding:")
+	if e.Profile != "" {
+		line("  profile: %s", yamlText(e.Profile))
+	}
+	if e.Length != 0 {
+		line("  length: %d", e.Length)
+	}
+	if e.Schema != "" {
+		line("  schema: %s", yamlText(e.Schema))
+	}
+	if len(e.Filters) > 0 {
+		line("  filters:")
+	}
+	for _, f := range e.Filters {
+		length := ""
+		if f.Length != 0 {
+			length = fmt.Sprintf("length: %d, ", f.Length)
+		}
+		line("    - {name: %s, %sfields: %s}", yamlText(f.Name), length, yamlList(f.Fields))
+	}
+	if e.Exact != nil {
+		line("  exact: %s", yamlList(e.Exact))
+	}
+}
+
+// yamlText writes a text so that YAML cannot take it for anything else: names and numbers of ours bare, all else in quotation marks.
+func yamlText(s string) string {
+	if shortName.MatchString(s) && s != "true" && s != "false" && s != "null" || fieldName.MatchString(s) && strings.Contains(s, "_") || threshold.MatchString(s) {
+		return s
+	}
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\u2028' || r == '\u2029' || r == '\ufeff':
+			fmt.Fprintf(&b, `\u%04x`, r) // YAML 1.2.2, rule 59: legal in every double-quoted text
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String() + `"`
+}
+
+func yamlList(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, t := range texts {
+		quoted[i] = yamlText(t)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
