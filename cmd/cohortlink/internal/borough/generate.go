@@ -9,8 +9,9 @@
 //
 // Who is in which extract. A resident has one practice (3 % have none); about one in twenty is still on a former practice's list as well, and
 // one in twenty on a list lives outside the borough. The CCG holds registered people with hospital activity in its window, about 80 %. The
-// council's index holds about 55 % of residents, more of children and the old and nearly everyone with a social care or housing need
-// (CouncilIndex says why; two other extracts can be asked for). So most people are in two to four of the fifteen parties, and no one is in all.
+// council's index holds about 60 % of residents, more of children and the old and nearly everyone with a social care or housing need
+// (CouncilIndex says why; two other extracts can be asked for). So of the people whom any party knows, some 85 % are in two to four of the
+// fifteen parties, and no one is in all. Some one in twelve of those invented is in none: they came after the snapshots, or have no practice.
 //
 // Twins share date of birth, surname and home; some sons bear their father's name; strangers share a name and a date of birth by chance as
 // they do in life. What a person's records differ in, and why, is in events.csv.
@@ -58,7 +59,9 @@ type Party struct {
 	Rows         int
 }
 
-// Generate writes a borough into dir: PARTY/extract.csv for each party, truth.csv and events.csv. The folder is made if need be; nothing in it
+// Generate writes a borough into dir: PARTY/extract.csv for each party; truth.csv (entity, party, rid, then household, sex, birth_year,
+// age_band, ethnic_group, deprivation and twin, all of the person as of Settings.AsOf); events.csv (party, rid, causes: the words of causeNames
+// with spaces between, a line for each record that differs from the person's current facts, or is a twin's or a junior's). The folder is made if need be; nothing in it
 // is overwritten, and nothing appears in it before all is written. The same settings give the same bytes, whatever the machine.
 //
 // progress, if not nil, is called now and then from the calling goroutine with the number of people drawn and wanted.

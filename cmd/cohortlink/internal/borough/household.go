@@ -76,19 +76,19 @@ type kind struct {
 
 var kinds = []kind{
 	{households: 12764, adults: 1, young: 66, old: 101},                                       // one person, 66 and over
-	{households: 15605, adults: 1, young: 19, old: 65},                                        // one person, other
+	{households: 15605, adults: 1, young: 30, old: 65},                                        // one person, other
 	{households: 8205, adults: 2, couple: true, young: 66, old: 96},                           // family, all 66 and over
-	{households: 8869, adults: 2, couple: true, young: 24, old: 70},                           // married, no children
-	{households: 18808, adults: 2, couple: true, young: 25, old: 58, children: 1},             // married, dependent children
-	{households: 5769, adults: 2, couple: true, young: 45, old: 75, children: 2},              // married, grown children
-	{households: 5722, adults: 2, couple: true, young: 20, old: 60},                           // cohabiting, no children
-	{households: 3939, adults: 2, couple: true, young: 22, old: 50, children: 1},              // cohabiting, dependent children
+	{households: 8869, adults: 2, couple: true, young: 38, old: 70},                           // married, no children
+	{households: 18808, adults: 2, couple: true, young: 33, old: 55, children: 1},             // married, dependent children
+	{households: 5769, adults: 2, couple: true, young: 50, old: 78, children: 2},              // married, grown children
+	{households: 5722, adults: 2, couple: true, young: 23, old: 64},                           // cohabiting, no children
+	{households: 3939, adults: 2, couple: true, young: 28, old: 50, children: 1},              // cohabiting, dependent children
 	{households: 647, adults: 2, couple: true, young: 43, old: 68, children: 2},               // cohabiting, grown children
-	{households: 6339, adults: 1, young: 20, old: 57, children: 1},                            // lone parent, dependent children
+	{households: 6339, adults: 1, young: 27, old: 54, children: 1},                            // lone parent, dependent children
 	{households: 4120, adults: 1, young: 43, old: 88, children: 2},                            // lone parent, grown children
 	{households: 586, adults: 2, young: 25, old: 80},                                          // other family: two grown siblings
-	{households: 2248, adults: 2, couple: true, young: 25, old: 52, children: 1, elder: true}, // other, with dependent children: a grandparent too
-	{households: 2648, adults: 3, young: 18, old: 34, sharers: true},                          // other: students and sharers
+	{households: 2248, adults: 2, couple: true, young: 28, old: 50, children: 1, elder: true}, // other, with dependent children: a grandparent too
+	{households: 2648, adults: 3, young: 18, old: 65, sharers: true},                          // other: students and sharers
 }
 
 // plan is what is known of a household before its people are drawn.
@@ -282,9 +282,13 @@ func (f *folk) household(h int, p plan, first int) []person {
 	age := drawAge(r, p.young, p.old)
 	switch {
 	case p.sharers:
+		oldest := p.old
+		if r.Float64() < 0.6 { // students and the young; the others are of any age (A)
+			oldest = 27
+		}
 		for range p.adults {
 			e, n := drawEthnic(r)
-			add(either(), aged(drawAge(r, 18, 34)), e, n, f.familyName(r, n))
+			add(either(), aged(drawAge(r, p.young, oldest)), e, n, f.familyName(r, n))
 		}
 	case p.couple:
 		first, partner := byte('M'), byte('F')
@@ -322,7 +326,7 @@ func (f *folk) household(h int, p plan, first int) []person {
 		f.addChildren(r, p, &people, add)
 	}
 	if p.elder {
-		add(either(), people[0].birth-years(24+10*r.Float64()), ethnic, naming, family)
+		add(either(), people[0].birth-years(24+float64(10*r.Float64())), ethnic, naming, family)
 	}
 	for i := range people {
 		f.rename(r, &people[i], i < p.adults && p.couple, people)
@@ -375,14 +379,15 @@ func (f *folk) addChildren(r *rand.Rand, p plan, people *[]person, add func(byte
 	for range p.nChildren {
 		b := hi
 		for range 20 { // a mother is 30 at a birth, give or take six, at least 16 (A; ONS mean 30.9 in 2021)
-			b = mother.birth + years(min(45, max(16, 30+6*r.NormFloat64())))
+			b = mother.birth + years(min(45, max(16, 30+float64(6*r.NormFloat64()))))
 			if b > lo && b <= hi {
 				break
 			}
 		}
-		if b <= lo || b > hi {
-			b = max(lo+1, mother.birth+years(16)) + day(r.IntN(300))
-			b = min(b, hi)
+		if b <= lo || b > hi { // an unusual mother for such a child: any time that could be
+			first := max(lo+1, mother.birth+years(16))
+			last := max(first, min(hi, mother.birth+years(46)))
+			b = min(hi, first+day(r.IntN(int(last-first)+1)))
 		}
 		births = append(births, b)
 	}

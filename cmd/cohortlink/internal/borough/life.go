@@ -14,20 +14,20 @@ const horizon = 30
 // moveRate is the chance of moving within a year by age. ONS: about one in five at 19, 10 % over all; the shape between is (A).
 func moveRate(age int) float64 {
 	switch {
-	case age < 18:
-		return 0.08
-	case age < 30:
+	case age < 22:
 		return 0.20
+	case age < 30:
+		return 0.17
 	case age < 40:
-		return 0.13
+		return 0.10
 	case age < 50:
-		return 0.08
+		return 0.06
 	case age < 65:
-		return 0.05
-	case age < 80:
 		return 0.035
+	case age < 80:
+		return 0.025
 	}
-	return 0.05 // into care
+	return 0.045 // into care
 }
 
 // renameRate is a woman's chance of a new surname within a year by age, before Settings.WomenRename: most marry between 25 and 40, and
@@ -106,8 +106,13 @@ func (f *folk) legs(r *rand.Rand, until, birth day, at home) []leg {
 // stayings draws where the people of a household have lived. A family moves together from the day each of them joined it: children at birth,
 // a partner at some age over twenty, a grandparent late, sharers lately. Before that each has a past of their own.
 func (f *folk) stayings(r *rand.Rand, p plan, people []person, outsider bool) {
+	left := r.Float64() < f.s.Leavers && !outsider
+	gone := f.today - day(r.IntN(1+f.s.SnapshotMonths*30))
 	now := anywhere(r, !outsider)
 	family := f.legs(r, f.today, people[0].birth, now)
+	if left { // the last move led away, and all before it lies further back
+		family = append([]leg{{gone, now | outside}}, f.legs(r, gone, people[0].birth, now)...)
+	}
 	for i := range people {
 		q := &people[i]
 		own := family
@@ -131,7 +136,7 @@ func (f *folk) joined(r *rand.Rand, p plan, people []person, i int) day {
 	case p.sharers:
 		return max(q.birth+1, f.today-day(r.ExpFloat64()*500))
 	case p.couple && i == 1:
-		met := max(people[0].birth, q.birth) + years(21+r.ExpFloat64()*6)
+		met := max(people[0].birth, q.birth) + years(21+float64(r.ExpFloat64()*6))
 		return min(f.today-day(r.IntN(365)), met)
 	case p.elder && i == len(people)-1:
 		return f.today - day(r.IntN(8*365))
@@ -161,6 +166,9 @@ func (f *folk) enrol(q *person, legs []leg) {
 	for i, l := range legs {
 		s := stay{from: l.from, home: l.home, practice: -1, registered: l.from}
 		dice := mix(uint64(l.home) ^ 0x5eed)
+		if i > 0 { // a practice hears of a move, in or out, some weeks later, up to nine months (A)
+			s.registered += day(14 + dice%240)
+		}
 		keep := float64(dice>>44)/(1<<20) >= f.s.NewPractice
 		switch {
 		case q.outsider && last >= 0:
@@ -172,9 +180,6 @@ func (f *folk) enrol(q *person, legs []leg) {
 			s.practice = last
 		default:
 			s.practice = f.streets.register(l.home)
-			if i > 0 { // the form is handed in some weeks later, up to nine months (A)
-				s.registered += day(14 + dice%240)
-			}
 		}
 		last = s.practice
 		q.stays = append(q.stays, s)
@@ -196,7 +201,7 @@ func (f *folk) listing(r *rand.Rand, q *person) {
 	}
 	// No former practice within the horizon: one from before it, or before the past that was drawn.
 	other := anywhere(r, true)
-	seen := f.today - years(1+r.Float64()*12)
+	seen := f.today - years(1+float64(r.Float64()*12))
 	if at := f.streets.register(other); at != now && seen > q.birth {
 		q.staleAt, q.staleSeen, q.staleHome = at, seen, other
 	}
@@ -212,7 +217,7 @@ type needs struct {
 func (f *folk) assess(h int, people []person) {
 	r := stream(f.s.Seed, streamNeeds, h)
 	quintile := f.streets.quintile(people[0].stays[len(people[0].stays)-1].home)
-	poor := 1 + 0.18*float64(3-quintile) // 1.36 in the most deprived fifth, 0.64 in the least
+	poor := 1 + float64(0.18*float64(3-quintile)) // 1.36 in the most deprived fifth, 0.64 in the least
 	housing := r.Float64() < 0.06*poor*poor
 	for i := range people {
 		q := &people[i]

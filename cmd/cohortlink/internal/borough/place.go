@@ -29,7 +29,7 @@ func anywhere(r *rand.Rand, inside bool) home {
 	return h
 }
 
-// map of a borough: how many sectors and postcodes its size makes.
+// streets is the map: how many sectors and postcodes a borough's size makes, who is poor, where the practices are.
 type streets struct {
 	sectors, units int // units: postcodes in a sector, at most 400
 	deprivation    [60]byte
@@ -131,6 +131,9 @@ func (d day) date() date {
 func daysIn(y int16, m int8) int8 {
 	return int8(time.Date(int(y), time.Month(m)+1, 0, 0, 0, 0, 0, time.UTC).Day())
 }
+
+// Products that are then added to are written float64(a*b): without that, a compiler may fuse the two steps on some processors and not on
+// others, and the same settings would not give the same borough everywhere.
 
 // Each thing that is drawn has a stream of random numbers of its own, so that neither the size of the borough, the number of workers nor
 // another party's settings change it.

@@ -3,6 +3,7 @@ package borough
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -32,7 +33,7 @@ type Settings struct {
 	Council   Council // which council extract
 
 	AsOf           time.Time // the date of the newest possible snapshot; people's "current" facts are as of this day
-	SnapshotMonths int       // each party's snapshot lies 0 to this many months before AsOf; spec section 7 point 4
+	SnapshotMonths int       // each party's snapshot lies 0 to this many months before AsOf
 
 	// People and households.
 	TwinBabies      float64 // share of children who are one of twins: 3 % of births (A)
@@ -49,6 +50,7 @@ type Settings struct {
 	WomenRename   float64 // multiplies the yearly rate of surname changes of women (renameRate); set so that 6.78 % differ, crate
 	MenRename     float64 // yearly rate of surname changes of boys, men and girls; set so that 2.22 % of men differ, crate
 	DetailsYears  float64 // mean age in years of a record's name and address at its snapshot; set so that 31.0 % of postcodes differ, crate
+	Leavers       float64 // share of households that have left the borough since the oldest snapshot; as many as come, 4 % a year
 	Deaths        float64 // share of people aged 66 and over who died in the three years before AsOf (A)
 	DeadOnList    float64 // share of deaths that a practice or the council has not yet noticed at its snapshot (A)
 	Unregistered  float64 // share of residents with no practice: 3 % (A)
@@ -81,7 +83,7 @@ type Rates struct {
 	Swapped        float64 // forename and surname in each other's place
 	ForenameBlank  float64 // no forename
 	SurnameTitle   float64 // title or suffix in the surname's cell
-	Baby           float64 // share of the newborn (under six weeks at entry) and infants entered as "BABY"
+	Baby           float64 // share of children under one who are entered as "BABY" and the like; not averaged over people
 	Day            float64 // the day of birth wrong
 	Month          float64
 	Year           float64
@@ -111,14 +113,14 @@ const MaxPeople = 900_000
 func Clean() Settings {
 	nhs := Rates{
 		// crate: forenames differ on 2.36 % of pairs, both names on 0.44 %, swapped 0.077 %. "BABY" accounts for about 0.1 points.
-		Forename: 0.0088,
-		Alias:    0.0018,
+		Forename: 0.0087,
+		Alias:    0.0013,
 		Swapped:  0.00039,
-		// crate: surnames differ on 4.86 %. Spec section 7 point 5: a tenth of that a dropped half, 15 % spelling and spacing, the rest
+		// crate: surnames differ on 4.86 %. Of that (A) a tenth of that a dropped half, 15 % spelling and spacing, the rest
 		// another name, most of it by true changes (renameRate).
-		HalfDropped:  0.08,
+		HalfDropped:  0.07,
 		Surname:      0.0035,
-		OtherSurname: 0.0015,
+		OtherSurname: 0.0018,
 		SurnameTitle: 0.0003, // (A)
 		Baby:         0.05,   // (A); the CCG's is higher
 		// crate: date of birth differs on 0.49 %: day 274, month 172, year 136 of 624, the rest in more than one part.
@@ -127,9 +129,9 @@ func Clean() Settings {
 		Sex:       0.00165, // crate: 0.33 %
 		SexBlank:  0.001,   // (A)
 		// crate: the same sector but another postcode on 0.97 % (moves nearby included), last two letters exchanged on 27 of 101,349.
-		PostcodeTypo: 0.0032, PostcodeSector: 0.005, PostcodeBlank: 0.005,
+		PostcodeTypo: 0.0050, PostcodeSector: 0.005, PostcodeBlank: 0.005,
 		NoFixedAbode: 0.0020, OtherPseudo: 0.0018, // crate: ZZ99 3VZ 0.20 %, all ZZ99 0.38 %
-		NHSBlank: 0.001,                                         // practices 0.1 %, spec section 7 point 5
+		NHSBlank: 0.001,                                         // practices 0.1 %
 		NHSDigit: 0.001, NHSOther: 0.0002, NHSHousehold: 0.0005, // (A)
 	}
 	ccg := nhs
@@ -142,7 +144,7 @@ func Clean() Settings {
 	council.DefaultDate = 0.002 // 1 January: 0.2 % (A); CRATE's pairs leave no room for that in the NHS systems
 	council.DateBlank = 0.03
 	council.Sex, council.SexBlank = 0.0033, 0.02
-	council.PostcodeTypo, council.PostcodeBlank = 0.006, 0.01
+	council.PostcodeTypo, council.PostcodeBlank = 0.008, 0.01
 	council.NHSBlank = 0.12 // traced: missing 5 to 20 %
 	council.Duplicate, council.DuplicateHome = 0.015, 0.3
 
@@ -154,8 +156,8 @@ func Clean() Settings {
 		TwinBabies: 0.03, LikeInitials: 0.3, Juniors: 0.005, SharedSurname: 0.85, MixedCouples: 0.12, DoubleBarrelled: 0.03,
 
 		Moves: 1, MoveWithin: 0.6, NewPractice: 0.5,
-		WomenRename: 1, MenRename: 0.0015, DetailsYears: 4.5,
-		Deaths: 0.06, DeadOnList: 0.1, Unregistered: 0.03, Outsiders: 0.05, StaleListings: 0.055,
+		WomenRename: 0.72, MenRename: 0.0010, DetailsYears: 6,
+		Leavers: 0.10, Deaths: 0.06, DeadOnList: 0.1, Unregistered: 0.03, Outsiders: 0.05, StaleListings: 0.055,
 		CCGYears: 3,
 
 		BadRecords: 0.10, BadShare: 0.5, MinorityFactor: 1.5, InfantFactor: 2,
@@ -172,9 +174,9 @@ func Dirty() Settings {
 	s.BadShare = 0.25
 	for _, r := range []*Rates{&s.GP, &s.CCG, &s.CouncilRates} {
 		// ons: forename 35 %, surname 32 %, sex 1 %, day 15 %, month 13 %, year 13 %, postcode 4 % of pairs differ, so 1-sqrt(1-d) a record.
-		r.Forename, r.Alias, r.Swapped = 0.182, 0.004, 0.006
+		r.Forename, r.Alias, r.Swapped = 0.188, 0.004, 0.006
 		r.Surname, r.OtherSurname = 0.125, 0.045
-		r.Day, r.Month, r.Year = 0.072, 0.061, 0.062
+		r.Day, r.Month, r.Year = 0.0735, 0.0620, 0.0685
 		r.DateParts, r.DefaultDate = 0.004, 0.002
 		r.Sex = 0.005
 		r.PostcodeTypo, r.PostcodeSector = 0.0152, 0.005
@@ -186,6 +188,17 @@ func Dirty() Settings {
 		}
 	}
 	return s
+}
+
+// shares gathers the settings that are shares.
+func (s *Settings) shares() any {
+	return struct {
+		TwinBabies, LikeInitials, Juniors, SharedSurname, MixedCouples, DoubleBarrelled, MoveWithin, NewPractice, MenRename, Leavers, Deaths,
+		DeadOnList, Unregistered, Outsiders, StaleListings, BadShare, NHSWithheld float64
+	}{
+		s.TwinBabies, s.LikeInitials, s.Juniors, s.SharedSurname, s.MixedCouples, s.DoubleBarrelled, s.MoveWithin, s.NewPractice, s.MenRename, s.Leavers, s.Deaths,
+		s.DeadOnList, s.Unregistered, s.Outsiders, s.StaleListings, s.BadShare, s.NHSWithheld,
+	}
 }
 
 // check refuses settings that cannot be drawn.
@@ -205,6 +218,19 @@ func (s *Settings) check() error {
 		return fmt.Errorf("mean age of details must be 0 to 50 years, not %g", s.DetailsYears)
 	case s.BadRecords <= 0 || s.BadRecords >= 1:
 		return fmt.Errorf("share of bad records must lie between 0 and 1, not %g", s.BadRecords)
+	}
+	for _, m := range []float64{s.Moves, s.WomenRename, s.MinorityFactor, s.InfantFactor} {
+		if !(m >= 0 && m <= 100) {
+			return fmt.Errorf("multipliers must be 0 to 100, not %g", m)
+		}
+	}
+	for _, r := range []any{s.shares(), s.GP, s.CCG, s.CouncilRates} {
+		v := reflect.ValueOf(r)
+		for i := range v.NumField() {
+			if x := v.Field(i).Float(); !(x >= 0 && x <= 1) {
+				return fmt.Errorf("%s must be a share between 0 and 1, not %g", v.Type().Field(i).Name, x)
+			}
+		}
 	}
 	switch s.Council {
 	case CouncilIndex, CouncilSocialCare, CouncilTax:
