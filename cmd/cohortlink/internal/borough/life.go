@@ -67,6 +67,7 @@ func (f *folk) rename(r *rand.Rand, p *person, couple bool, household []person) 
 		p.marriage = couple && p.sex == 'F' && household[0].surname == household[1].surname
 		if p.earlier == p.surname {
 			p.earlier = ""
+			return
 		}
 		if p.marriage && r.Float64() < 0.08 { // some join the two names (A)
 			p.surname = p.earlier + "-" + household[0].surname

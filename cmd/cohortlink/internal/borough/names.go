@@ -100,22 +100,22 @@ func titleCase(name string) string {
 	return b.String()
 }
 
-// cohorts are the birth years for which there is a list of British forenames.
-var cohorts = []int{1924, 1934, 1944, 1954, 1964, 1974, 1984, 1994, 2001, 2012}
+// listYears are the birth years for which there is a list of British forenames.
+var listYears = []int{1924, 1934, 1944, 1954, 1964, 1974, 1984, 1994, 2001, 2012}
 
 // forename draws a forename by naming culture, sex and, for British names, year of birth: between two lists the nearer is the likelier.
 func (t *nameTables) forename(r *rand.Rand, c culture, sex byte, birthYear int) string {
 	if c != british {
 		return t.forenames[string(c)+" "+string(sex)+" 0"].draw(r)
 	}
-	i := sort.SearchInts(cohorts, birthYear)
+	i := sort.SearchInts(listYears, birthYear)
 	switch {
-	case i == len(cohorts):
+	case i == len(listYears):
 		i--
-	case i > 0 && r.IntN(cohorts[i]-cohorts[i-1]) >= birthYear-cohorts[i-1]:
+	case i > 0 && r.IntN(listYears[i]-listYears[i-1]) >= birthYear-listYears[i-1]:
 		i--
 	}
-	return t.forenames["british "+string(sex)+" "+strconv.Itoa(cohorts[i])].draw(r)
+	return t.forenames["british "+string(sex)+" "+strconv.Itoa(listYears[i])].draw(r)
 }
 
 func (t *nameTables) surname(r *rand.Rand, c culture) string { return t.surnames[string(c)].draw(r) }

@@ -137,7 +137,7 @@ func wants(t *testing.T, what string, hits, of int, target float64) {
 
 func TestCleanHasThePublishedRates(t *testing.T) {
 	s := Clean()
-	s.People = 300_000
+	s.People = 200_000
 	c, _ := measure(t, s)
 	wants(t, "forename differs", c.forename, c.pairs, 0.0236)
 	wants(t, "of these, two letters shared", c.forenameAlike, c.forename, 0.69)
@@ -162,7 +162,7 @@ func TestCleanHasThePublishedRates(t *testing.T) {
 
 func TestDirtyHasTheDesignRow(t *testing.T) {
 	s := Dirty()
-	s.People = 60_000
+	s.People = 50_000
 	c, _ := measure(t, s)
 	wants(t, "forename wrong", c.errForename, c.pairs, 0.35)
 	wants(t, "surname wrong", c.errSurname, c.pairs, 0.32)

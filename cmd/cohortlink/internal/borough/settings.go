@@ -113,13 +113,13 @@ const MaxPeople = 900_000
 func Clean() Settings {
 	nhs := Rates{
 		// crate: forenames differ on 2.36 % of pairs, both names on 0.44 %, swapped 0.077 %. "BABY" accounts for about 0.1 points.
-		Forename: 0.0087,
+		Forename: 0.0091,
 		Alias:    0.0013,
 		Swapped:  0.00039,
 		// crate: surnames differ on 4.86 %. Of that (A) a tenth of that a dropped half, 15 % spelling and spacing, the rest
 		// another name, most of it by true changes (renameRate).
 		HalfDropped:  0.07,
-		Surname:      0.0035,
+		Surname:      0.0032,
 		OtherSurname: 0.0018,
 		SurnameTitle: 0.0003, // (A)
 		Baby:         0.05,   // (A); the CCG's is higher
@@ -129,7 +129,7 @@ func Clean() Settings {
 		Sex:       0.00165, // crate: 0.33 %
 		SexBlank:  0.001,   // (A)
 		// crate: the same sector but another postcode on 0.97 % (moves nearby included), last two letters exchanged on 27 of 101,349.
-		PostcodeTypo: 0.0050, PostcodeSector: 0.005, PostcodeBlank: 0.005,
+		PostcodeTypo: 0.0046, PostcodeSector: 0.005, PostcodeBlank: 0.005,
 		NoFixedAbode: 0.0020, OtherPseudo: 0.0018, // crate: ZZ99 3VZ 0.20 %, all ZZ99 0.38 %
 		NHSBlank: 0.001,                                         // practices 0.1 %
 		NHSDigit: 0.001, NHSOther: 0.0002, NHSHousehold: 0.0005, // (A)
@@ -156,7 +156,7 @@ func Clean() Settings {
 		TwinBabies: 0.03, LikeInitials: 0.3, Juniors: 0.005, SharedSurname: 0.85, MixedCouples: 0.12, DoubleBarrelled: 0.03,
 
 		Moves: 1, MoveWithin: 0.6, NewPractice: 0.5,
-		WomenRename: 0.72, MenRename: 0.0010, DetailsYears: 6,
+		WomenRename: 0.70, MenRename: 0.0008, DetailsYears: 6.3,
 		Leavers: 0.10, Deaths: 0.06, DeadOnList: 0.1, Unregistered: 0.03, Outsiders: 0.05, StaleListings: 0.055,
 		CCGYears: 3,
 

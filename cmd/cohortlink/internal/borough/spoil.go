@@ -106,7 +106,7 @@ func (f *folk) nickname(r *rand.Rand, name string) (string, bool) {
 	if list == nil {
 		return "", false
 	}
-	alike := r.Float64() < 0.95
+	alike := r.Float64() < 0.92
 	for range 8 {
 		other := list.draw(r)
 		if other != name && (!alike || firstLetters(other, 2) == firstLetters(name, 2)) {
