@@ -1,12 +1,11 @@
 package formats
 
-// Arrow extracts: the IPC stream format, and the IPC file format, which is the same stream between a magic word and
-// an index. Both are read as the stream, from front to back, so that one code path serves both and the digest is
-// taken on the way. (The index would allow batches to be in another order than they are stored in; no writer that
-// is known does so, and row numbers mean the stored order here, for reading and attaching alike.)
+// Arrow extracts: the IPC stream format, and the IPC file format, which puts an index behind much the same bytes. A
+// stream is read from front to back, a file by its index: not every writer (Polars) leaves a readable stream in it.
 //
-// The library is given whole messages by a reader of ours, which makes room only for bytes that are in the file, and
-// an allocator that refuses to decompress without end. What it makes of a damaged message may panic, in our own
+// The library believes the sizes that a message states. So a stream's messages are cut out by a reader of ours,
+// which makes room only for bytes that are in the file, and everything else is made room for by an allocator that
+// refuses to go far beyond the file's own size. What the library makes of a damaged message may panic, in our own
 // goroutine, where it is recovered from. The format has no checksum.
 //
 // The format: https://arrow.apache.org/docs/format/Columnar.html, "Serialization and Interprocess Communication".
@@ -17,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -25,20 +25,24 @@ import (
 )
 
 const (
-	maxArrowHead  = 64 << 20  // bytes of a message's metadata
-	maxArrowBatch = 1 << 30   // bytes of a record batch, as stored and as decompressed
-	maxArrowAlloc = 256 << 20 // bytes in one piece
-	maxArrowRows  = 1 << 28   // rows in a batch
+	maxArrowHead  = 64 << 20 // bytes of a message's metadata
+	maxArrowBatch = 1 << 30  // bytes of a record batch, as stored and as decompressed
+	maxArrowRows  = 1 << 28  // rows in a batch
 )
 
 // arrowRows reads the rows of an Arrow file or stream.
 type arrowRows struct {
-	src     *source
-	isFile  bool
-	stream  *arrowMessages
-	reader  *ipc.Reader
+	src    *source
+	stream *arrowMessages  // of a stream,
+	reader *ipc.Reader     // which this decodes
+	bytes  *digested       // of a file,
+	file   *ipc.FileReader // which this decodes,
+	budget *arrowBudget
+	group  int          // up to this batch
+	part   atomic.Int64 // and this many bytes, in proportion
+
+	schema  *arrow.Schema
 	head    []string
-	kinds   []arrow.Field
 	columns []arrowColumn
 	at, n   int // next row of the batch, rows in it
 	text    rowText
@@ -49,64 +53,78 @@ type arrowColumn func(dst []byte, i int) ([]byte, error)
 
 func openArrowRows(src *source) (a *arrowRows, err error) {
 	defer recoverDamage(&err)
-	a = &arrowRows{src: src}
-	r := bufio.NewReaderSize(src, 1<<18)
-	var length int64
-	if a.isFile, length, err = enterArrowFile(src, r); err != nil {
+	a = &arrowRows{src: src, budget: &arrowBudget{limit: min(maxArrowBatch, max(64<<20, 100*src.size))}}
+	head := make([]byte, 6)
+	if _, err := src.file.ReadAt(head, 0); err != nil && err != io.EOF {
+		return nil, readError(err)
+	}
+	if string(head) == "ARROW1" {
+		err = a.openFile()
+	} else {
+		err = a.openStream()
+	}
+	if err != nil {
 		return nil, err
 	}
-	budget := &arrowBudget{}
-	a.stream = &arrowMessages{r: r, left: length, budget: budget}
-	a.reader, err = ipc.NewReaderFromMessageReader(a.stream, ipc.WithAllocator(budget))
-	if err != nil {
-		return nil, a.stream.why("its schema cannot be read")
-	}
-	for _, field := range a.reader.Schema().Fields() {
+	for _, field := range a.schema.Fields() {
 		if err := checkArrowType(field); err != nil {
 			return nil, err
 		}
-		a.head, a.kinds = append(a.head, field.Name), append(a.kinds, field)
+		a.head = append(a.head, field.Name)
 	}
 	return a, nil
 }
 
-// enterArrowFile takes the magic word off the beginning of r, if it is an Arrow file and not a stream, and gives the
-// number of bytes between it and the footer.
-func enterArrowFile(src *source, r *bufio.Reader) (isFile bool, length int64, err error) {
-	const magic = "ARROW1"
-	head, err := r.Peek(8)
-	if err != nil && err != io.EOF {
-		return false, 0, err
+func (a *arrowRows) openStream() (err error) {
+	a.stream = &arrowMessages{r: bufio.NewReaderSize(a.src, 1<<18), left: a.src.size, budget: a.budget}
+	a.reader, err = ipc.NewReaderFromMessageReader(a.stream, ipc.WithAllocator(a.budget))
+	if err != nil {
+		return a.stream.why("its schema cannot be read")
 	}
-	if len(head) < 8 || string(head[:6]) != magic {
-		return false, src.size, nil
-	}
-	if _, err := r.Discard(8); err != nil {
-		return true, 0, err
-	}
-	tail := make([]byte, 10)
-	if src.size < 18 {
-		return true, 0, damaged("it is cut off after %d bytes", src.size)
-	}
-	if _, err := src.file.ReadAt(tail, src.size-10); err != nil {
-		return true, 0, readError(err)
-	}
-	if string(tail[4:]) != magic {
-		return true, 0, damaged("it does not end as an Arrow file does; it may be cut off")
-	}
-	footer := int64(binary.LittleEndian.Uint32(tail))
-	if footer > src.size-18 {
-		return true, 0, damaged("its footer is given as %d bytes", footer)
-	}
-	return true, src.size - 18 - footer, nil
+	a.schema = a.reader.Schema()
+	return nil
 }
 
-func (a *arrowRows) header() []string          { return a.head }
-func (a *arrowRows) progress() int64           { return a.src.done.Load() }
-func (a *arrowRows) digest() ([32]byte, error) { return a.src.digest() }
+func (a *arrowRows) openFile() (err error) {
+	if a.bytes, err = digestAll(a.src); err != nil {
+		return err
+	}
+	tail := make([]byte, 6)
+	if _, err := a.bytes.ReadAt(tail, max(0, a.src.size-6)); err != nil {
+		return err
+	}
+	if a.src.size < 18 || string(tail) != "ARROW1" {
+		return damaged("it does not end as an Arrow file does; it may be cut off")
+	}
+	a.file, err = ipc.NewFileReader(a.bytes, ipc.WithAllocator(a.budget))
+	if err != nil {
+		return damagedBy(err, "its schema or its dictionaries cannot be read")
+	}
+	a.schema = a.file.Schema()
+	return nil
+}
+
+func (a *arrowRows) header() []string { return a.head }
+
+func (a *arrowRows) progress() int64 {
+	if a.file != nil {
+		return a.part.Load()
+	}
+	return a.src.done.Load()
+}
+
+func (a *arrowRows) digest() ([32]byte, error) {
+	if a.file != nil {
+		return a.bytes.sum, nil
+	}
+	return a.src.digest()
+}
 
 func (a *arrowRows) close() (err error) {
 	defer recoverDamage(&err)
+	if a.file != nil {
+		return a.file.Close()
+	}
 	a.reader.Release()
 	return nil
 }
@@ -120,7 +138,7 @@ func (a *arrowRows) next() (row []string, err error) {
 		}
 		a.at, a.n, a.columns = 0, int(batch.NumRows()), a.columns[:0]
 		for i, col := range batch.Columns() {
-			text, err := arrowText(col, a.kinds[i])
+			text, err := arrowText(col, a.schema.Field(i))
 			if err != nil {
 				return nil, err
 			}
@@ -141,13 +159,28 @@ func (a *arrowRows) next() (row []string, err error) {
 
 // batch is the next record batch, good until the next call, or io.EOF.
 func (a *arrowRows) batch() (arrow.Record, error) {
-	if !a.reader.Next() {
-		if a.reader.Err() != nil || a.stream.err != nil {
-			return nil, a.stream.why("a record batch cannot be decoded")
+	var batch arrow.Record
+	switch {
+	case a.file == nil:
+		if !a.reader.Next() {
+			if a.reader.Err() != nil || a.stream.err != nil {
+				return nil, a.stream.why("a record batch cannot be decoded")
+			}
+			return nil, io.EOF
 		}
+		batch = a.reader.Record()
+	case a.group == a.file.NumRecords():
+		a.part.Store(a.src.size)
 		return nil, io.EOF
+	default:
+		a.part.Store(a.src.size / int64(a.file.NumRecords()) * int64(a.group))
+		a.budget.used = 0
+		var err error
+		if batch, err = a.file.Record(a.group); err != nil {
+			return nil, damagedBy(err, "a record batch cannot be decoded")
+		}
+		a.group++
 	}
-	batch := a.reader.Record()
 	if batch.NumRows() < 0 || batch.NumRows() > maxArrowRows {
 		return nil, damaged("a record batch is given as %d rows", batch.NumRows())
 	}
@@ -190,7 +223,7 @@ func (m *arrowMessages) Message() (*ipc.Message, error) {
 func (m *arrowMessages) read() (*ipc.Message, error) {
 	m.budget.used = 0
 	if m.left == 0 {
-		return nil, io.EOF // the end-of-stream marker is optional in a file, and at the end of a stream
+		return nil, io.EOF // the marker for it is optional
 	}
 	length, err := m.number()
 	if err == nil && length == 0xFFFFFFFF {
@@ -247,11 +280,11 @@ func (m *arrowMessages) full(p []byte) error {
 // sizes of compressed parts are as stated by the file.
 type arrowBudget struct {
 	memory.GoAllocator
-	used int64
+	used, limit int64 // bytes
 }
 
 func (b *arrowBudget) Allocate(size int) []byte {
-	if b.used += int64(size); size < 0 || size > maxArrowAlloc || b.used > maxArrowBatch {
+	if b.used += int64(size); size < 0 || b.used > b.limit {
 		panic("too much memory")
 	}
 	return b.GoAllocator.Allocate(size)

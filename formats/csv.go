@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -245,39 +246,45 @@ type csvRows struct {
 }
 
 func openCSVRows(src *source, o ExtractOptions) (*csvRows, error) {
-	c, _, _, err := openCSV(src, o)
+	c, _, err := newCSVRows(src, o)
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.readHeader(o.Delimiter)
 	return c, err
 }
 
-// openCSV reads as far as the header. It also gives what Attach needs besides: the byte order mark, if any, and the
-// header's record, good until the next is read.
-func openCSV(src *source, o ExtractOptions) (c *csvRows, mark []byte, header csvRecord, err error) {
-	if o.Delimiter != 0 && (o.Delimiter > unicode.MaxASCII || unicode.IsControl(o.Delimiter) && o.Delimiter != '\t' || strings.ContainsRune(`"`, o.Delimiter)) {
-		return nil, nil, header, fmt.Errorf("%q cannot be a delimiter; it must be one ASCII character and not a quotation mark", o.Delimiter)
+// newCSVRows settles encoding, line end and delimiter. It also gives the byte order mark that the file begins with.
+func newCSVRows(src *source, o ExtractOptions) (*csvRows, []byte, error) {
+	if d := o.Delimiter; d != 0 && (d > unicode.MaxASCII || d == '"' || unicode.IsControl(d) && d != '\t') {
+		return nil, nil, fmt.Errorf("%q cannot be a delimiter; it must be one ASCII character and not a quotation mark", d)
 	}
 	r, text, mark, err := decodeText(src, o.Encoding)
 	if err != nil {
-		return nil, nil, header, err
+		return nil, nil, err
 	}
-	c = &csvRows{src: src, text: text, scan: &csvScanner{r: r, eol: '\n', delimiter: byte(o.Delimiter)}}
-	if err := c.scan.settle(); err != nil {
-		return nil, nil, header, err
-	}
-	header, err = c.scan.next()
+	c := &csvRows{src: src, text: text, scan: &csvScanner{r: r, eol: '\n', delimiter: byte(o.Delimiter)}}
+	return c, mark, c.scan.settle()
+}
+
+// readHeader reads the header, and gives its record, good until the next one is read.
+func (c *csvRows) readHeader(declared rune) (csvRecord, error) {
+	header, err := c.scan.next()
 	if err == io.EOF {
-		return nil, nil, header, ErrEmptyExtract
+		return header, ErrEmptyExtract
 	}
 	if err != nil {
-		return nil, nil, header, err
+		return header, err
 	}
-	if header.fault == "" {
-		c.head, header.fault = c.split(header)
+	fault := header.fault
+	if fault == "" {
+		c.head, fault = c.split(header)
 	}
-	if header.fault != "" {
-		return nil, nil, header, fmt.Errorf("the header line %s%s", header.fault, text.advice(header))
+	if fault != "" {
+		return header, fmt.Errorf("the header line %s%s", fault, c.text.advice(header))
 	}
-	c.head = append([]string(nil), c.head...) // split uses its slice again
-	return c, mark, header, checkDelimiter(c.head, o.Delimiter)
+	c.head = slices.Clone(c.head) // split uses its slice again
+	return header, checkDelimiter(c.head, declared)
 }
 
 // settle finds what ends a line and, unless it was declared, what separates cells, from the first line that is not

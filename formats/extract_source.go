@@ -72,15 +72,18 @@ func (s *source) digest() ([32]byte, error) {
 
 func (s *source) close() error { return s.file.Close() }
 
-var errChanged = errors.New("the file changed while it was being read; run again when nothing else writes to it")
+var (
+	errChanged    = errors.New("the file changed while it was being read; run again when nothing else writes to it")
+	errUnreadable = errors.New("cannot be read")
+)
 
 // readError strips the path that os puts into its errors: callers here add it once.
 func readError(err error) error {
 	var pe *os.PathError
 	if errors.As(err, &pe) {
-		return fmt.Errorf("cannot be read: %w", pe.Err)
+		err = pe.Err
 	}
-	return fmt.Errorf("cannot be read: %w", err)
+	return fmt.Errorf("%w: %w", errUnreadable, err)
 }
 
 // digested is a file of known digest, open to reading at any place. It is an io.ReaderAt and io.Seeker, as

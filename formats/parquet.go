@@ -147,19 +147,21 @@ type typedColumn[T any] struct {
 	text     func(dst []byte, v T) ([]byte, error)
 	optional bool
 
-	reader interface {
-		ReadBatch(n int64, values []T, defLevels, repLevels []int16) (int64, int, error)
-	}
+	reader  chunkReader[T]
 	values  []T     // of the batch, without nulls
 	defined []int16 // 1 for a value, 0 for a null; unused in a column that has no nulls
 	row     int     // next row of the batch
 	value   int     // next of values
 }
 
+// chunkReader is the part that parquet/file's column chunk readers of all types have in common.
+type chunkReader[T any] interface {
+	ReadBatch(n int64, values []T, defLevels, repLevels []int16) (rows int64, read int, err error)
+	Err() error
+}
+
 func (c *typedColumn[T]) open(r file.ColumnChunkReader) error {
-	reader, ok := r.(interface {
-		ReadBatch(n int64, values []T, defLevels, repLevels []int16) (int64, int, error)
-	})
+	reader, ok := r.(chunkReader[T])
 	if !ok {
 		return damaged("a column changes its type")
 	}
@@ -180,6 +182,9 @@ func (c *typedColumn[T]) fill(n int) error {
 			levels = c.defined[rows:]
 		}
 		r, v, err := c.reader.ReadBatch(int64(n-rows), c.values[values:], levels, nil)
+		if err == nil {
+			err = c.reader.Err() // a page that cannot be had is not an error of ReadBatch
+		}
 		switch {
 		case err != nil:
 			return err

@@ -40,11 +40,19 @@ const (
 	maxGroups     = 1 << 15
 )
 
-var errParquetDamaged = errors.New("is damaged")
+var errDamaged = errors.New("is damaged")
 
-// damaged is an error about a Parquet file that contradicts itself.
+// damaged is an error about a Parquet or Arrow file that contradicts itself.
 func damaged(format string, args ...any) error {
-	return fmt.Errorf("%w (%s); export it again", errParquetDamaged, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w (%s); export it again", errDamaged, fmt.Sprintf(format, args...))
+}
+
+// damagedBy is damaged for an error of a library's, unless the file could not be read or has changed.
+func damagedBy(err error, what string) error {
+	if errors.Is(err, errChanged) || errors.Is(err, errUnreadable) {
+		return err
+	}
+	return damaged("%s", what)
 }
 
 // openParquet opens a Parquet file of which every size that the footer names has been checked.
@@ -85,7 +93,7 @@ func openParquet(r parquet.ReaderAtSeeker, size int64) (*file.Reader, error) {
 	props := parquet.NewReaderProperties(memory.NewGoAllocator())
 	f, err := file.NewParquetReader(r, file.WithReadProps(props))
 	if err != nil {
-		return nil, damaged("its footer cannot be read")
+		return nil, damagedBy(err, "its footer cannot be read")
 	}
 	return f, checkParquetFooter(f, size)
 }
@@ -115,6 +123,9 @@ func checkParquetFooter(f *file.Reader, size int64) error {
 			}
 			if chunk.FilePath() != "" {
 				return errors.New("is a Parquet file that points to other files; export it as one file")
+			}
+			if !readableCodec(chunk.Compression()) {
+				return fmt.Errorf("is compressed with %s, which cohortlink does not read; export it with zstd, snappy or gzip", chunk.Compression())
 			}
 			start, length := chunkExtent(chunk.DataPageOffset(), chunk.DictionaryPageOffset(), chunk.HasDictionaryPage()), chunk.TotalCompressedSize()
 			if start < 4 || length < 0 || start > size-8 || length > size-8-start {
@@ -239,9 +250,9 @@ func (p *parquetPages) read() (file.Page, error) {
 		return file.NewDictionaryPage(buf, int32(h.values), encoding), nil
 	case dataPage:
 		p.values -= h.values
-		start, err := levelsLength(data, h.values, p.column.MaxDefinitionLevel(), parquet.Encoding(h.defEncoding))
+		start, err := levelsLength(data, p.column.MaxDefinitionLevel(), parquet.Encoding(h.defEncoding))
 		if err == nil {
-			err = p.checkValues(data[start:], h.values, encoding)
+			encoding, err = p.checkValues(data[start:], h.values, encoding)
 		}
 		if err != nil {
 			return nil, damaged("column %q: %v", p.column.Name(), err)
@@ -249,7 +260,7 @@ func (p *parquetPages) read() (file.Page, error) {
 		return file.NewDataPageV1(buf, int32(h.values), encoding, parquet.Encoding(h.defEncoding), parquet.Encoding(h.repEncoding), int32(h.unpacked)), nil
 	default:
 		p.values -= h.values
-		if err := p.checkValues(data[levels:], h.values, encoding); err != nil {
+		if encoding, err = p.checkValues(data[levels:], h.values, encoding); err != nil {
 			return nil, damaged("column %q: %v", p.column.Name(), err)
 		}
 		return file.NewDataPageV2(buf, int32(h.values), int32(h.nulls), int32(h.rows), encoding, int32(h.defLevels), int32(h.repLevels), int32(h.unpacked), h.compressed), nil
@@ -335,7 +346,7 @@ func (h *pageHeader) check(p *parquetPages) error {
 
 // levelsLength is how many bytes the definition levels take in a version 1 data page. Columns are not nested, so the
 // levels are 0 or 1, and there are no repetition levels.
-func levelsLength(data []byte, values int64, maxLevel int16, encoding parquet.Encoding) (int64, error) {
+func levelsLength(data []byte, maxLevel int16, encoding parquet.Encoding) (int64, error) {
 	if maxLevel == 0 {
 		return 0, nil
 	}
@@ -352,32 +363,87 @@ func levelsLength(data []byte, values int64, maxLevel int16, encoding parquet.En
 	return length, nil
 }
 
-// checkValues checks the numbers at the head of encoded values by which the library makes room.
-func (p *parquetPages) checkValues(data []byte, values int64, encoding parquet.Encoding) error {
+// byteStreamSplit is the one encoding in use that the library does not know (Encodings.md, "Byte Stream Split"):
+// DuckDB writes it. Its number is from parquet.thrift.
+const byteStreamSplit = parquet.Encoding(9)
+
+// checkValues checks the numbers at the head of encoded values by which the library makes room, and gives the
+// encoding that the values are in: those that the library could not decode are turned into plain ones.
+func (p *parquetPages) checkValues(data []byte, values int64, encoding parquet.Encoding) (parquet.Encoding, error) {
 	switch encoding {
 	case parquet.Encodings.RLEDict, parquet.Encodings.PlainDict:
 		// The first byte is the width of an index in bits; the library decodes the dictionary as far as the
 		// greatest index, so 20 unneeded bits would be 24 MB for nothing, and 32 the end of the process.
 		if len(data) > 0 && int(data[0]) > max(16, bits.Len(uint(p.dictionary))) {
-			return fmt.Errorf("indices of %d bits into a dictionary of %d", data[0], p.dictionary)
+			return encoding, fmt.Errorf("indices of %d bits into a dictionary of %d", data[0], p.dictionary)
 		}
-	case parquet.Encodings.DeltaBinaryPacked, parquet.Encodings.DeltaLengthByteArray, parquet.Encodings.DeltaByteArray:
-		// Encodings.md, "Delta encoding": block size, miniblocks in a block, values, first value.
-		var head [3]uint64
-		at := 0
-		for i := range head {
-			v, n := binary.Uvarint(data[at:])
-			if n <= 0 {
-				return errors.New("delta encoding is cut off")
-			}
-			head[i], at = v, at+n
+	case parquet.Encodings.DeltaBinaryPacked, parquet.Encodings.DeltaLengthByteArray:
+		_, err := checkDelta(data, values)
+		return encoding, err
+	case parquet.Encodings.DeltaByteArray:
+		// Lengths of prefixes, then the suffixes as in DeltaLengthByteArray.
+		n, err := checkDelta(data, values)
+		if err == nil {
+			_, err = checkDelta(data[n:], values)
 		}
-		block, mini, count := head[0], head[1], head[2]
-		if block == 0 || block > 1<<20 || mini == 0 || mini > block || int64(count) < 0 || int64(count) > values {
-			return errors.New("delta encoding contradicts its page")
+		return encoding, err
+	case byteStreamSplit:
+		width := map[parquet.Type]int{parquet.Types.Float: 4, parquet.Types.Int32: 4, parquet.Types.Double: 8, parquet.Types.Int64: 8}[p.column.PhysicalType()]
+		if p.column.PhysicalType() == parquet.Types.FixedLenByteArray {
+			width = p.column.TypeLength()
+		}
+		if width <= 0 || len(data)%width != 0 {
+			return encoding, errors.New("split bytes that make no whole values")
+		}
+		n := len(data) / width
+		split := slices.Clone(data)
+		for i := range data {
+			data[i] = split[i%width*n+i/width]
+		}
+		return parquet.Encodings.Plain, nil
+	}
+	return encoding, nil
+}
+
+// checkDelta checks delta-encoded whole numbers (Encodings.md, "Delta Encoding"), of which there may be at most
+// values, and gives their length.
+func checkDelta(data []byte, values int64) (length int, err error) {
+	cut := errors.New("delta encoding is cut off")
+	number := func() uint64 {
+		v, n := binary.Uvarint(data[min(length, len(data)):])
+		if n <= 0 {
+			err = cut
+			return 0
+		}
+		length += n
+		return v
+	}
+	block, minis, count := number(), number(), number()
+	number() // the first value
+	if err != nil {
+		return 0, err
+	}
+	if block == 0 || block > 1<<20 || minis == 0 || minis > block || count > uint64(values) {
+		return 0, errors.New("delta encoding contradicts its page")
+	}
+	perMini := block / minis
+	for left := int64(count) - 1; left > 0; {
+		number() // the least delta of the block
+		widths := length
+		length += int(minis)
+		if err != nil || length > len(data) {
+			return 0, cut
+		}
+		// Miniblocks without a value have a width but no bytes.
+		for m := 0; m < int(minis) && left > 0; m++ {
+			length += int(uint64(data[widths+m]) * perMini / 8)
+			left -= int64(perMini)
+		}
+		if length > len(data) {
+			return 0, cut
 		}
 	}
-	return nil
+	return length, nil
 }
 
 // zstdPages decompresses within maxPage of memory, in the goroutine of the caller.
@@ -442,7 +508,16 @@ func unpack(dst, src []byte, codec compress.Compression) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("is compressed with %s, which cohortlink does not read; export it with zstd, snappy or gzip", codec)
+	return wrong()
+}
+
+// readableCodec tells the codecs that unpack knows.
+func readableCodec(codec compress.Compression) bool {
+	switch codec {
+	case compress.Codecs.Uncompressed, compress.Codecs.Zstd, compress.Codecs.Snappy, compress.Codecs.Gzip, compress.Codecs.Brotli:
+		return true
+	}
+	return false
 }
 
 // walkThrift reads over one struct in Thrift's compact protocol and gives its length. It fails where a list claims
