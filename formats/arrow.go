@@ -32,7 +32,7 @@ const (
 
 // arrowRows reads the rows of an Arrow file or stream.
 type arrowRows struct {
-	src    *source
+	src    *inputFile
 	stream *arrowMessages  // of a stream,
 	reader *ipc.Reader     // which this decodes
 	bytes  *digested       // of a file,
@@ -51,7 +51,7 @@ type arrowRows struct {
 // arrowColumn writes the cell in row i of a batch to dst: nothing for a null.
 type arrowColumn func(dst []byte, i int) ([]byte, error)
 
-func openArrowRows(src *source) (a *arrowRows, err error) {
+func openArrowRows(src *inputFile) (a *arrowRows, err error) {
 	defer recoverDamage(&err)
 	a = &arrowRows{src: src, budget: &arrowBudget{limit: min(maxArrowBatch, max(64<<20, 100*src.size))}}
 	head := make([]byte, 6)

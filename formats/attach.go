@@ -45,7 +45,7 @@ func Attach(src string, o ExtractOptions, dst io.Writer, column string, value fu
 	return digest, nil
 }
 
-func attach(in *source, o ExtractOptions, out *firstError, column string, value func(int) string) (digest [32]byte, err error) {
+func attach(in *inputFile, o ExtractOptions, out *firstError, column string, value func(int) string) (digest [32]byte, err error) {
 	defer recoverDamage(&err)
 	format, err := in.sniff()
 	if err != nil {
@@ -71,7 +71,7 @@ func checkAttach(header []string, column string) error {
 	return nil
 }
 
-func attachCSV(in *source, o ExtractOptions, out *firstError, column string, value func(int) string) (digest [32]byte, err error) {
+func attachCSV(in *inputFile, o ExtractOptions, out *firstError, column string, value func(int) string) (digest [32]byte, err error) {
 	c, mark, err := newCSVRows(in, o)
 	if err != nil {
 		return digest, err

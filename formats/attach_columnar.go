@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -26,7 +27,7 @@ const (
 	sparkSchemaKey = "org.apache.spark.sql.parquet.row.metadata"
 )
 
-func attachParquet(in *source, out *firstError, column string, value func(int) string) (digest [32]byte, err error) {
+func attachParquet(in *inputFile, out *firstError, column string, value func(int) string) (digest [32]byte, err error) {
 	p, err := openParquetRows(in)
 	if err != nil {
 		return digest, err
@@ -184,12 +185,42 @@ func attachedArrowSchema(encoded, column string) (_ string, ok bool) {
 }
 
 func attachedSchema(s *arrow.Schema, column string) *arrow.Schema {
-	fields := append(append([]arrow.Field(nil), s.Fields()...), arrow.Field{Name: column, Type: arrow.BinaryTypes.String, Nullable: true})
+	fields := slices.Clone(s.Fields())
+	for i := range fields {
+		if d := viewDictionary(fields[i].Type); d != nil {
+			fields[i].Type = &arrow.DictionaryType{IndexType: d.IndexType, ValueType: arrow.BinaryTypes.String, Ordered: d.Ordered}
+		}
+	}
+	fields = append(fields, arrow.Field{Name: column, Type: arrow.BinaryTypes.String, Nullable: true})
 	meta := s.Metadata()
 	return arrow.NewSchemaWithEndian(fields, &meta, s.Endianness())
 }
 
-func attachArrow(in *source, out *firstError, column string, value func(int) string) (digest [32]byte, err error) {
+// viewDictionary is t if it is a dictionary of string views, as Polars writes, else nil. The library writes such a
+// dictionary in a way that spoils the columns behind it (recordEncoder.reset keeps the dictionary's buffer count),
+// so its values are written as plain strings: the one type that attaching changes.
+func viewDictionary(t arrow.DataType) *arrow.DictionaryType {
+	if d, ok := t.(*arrow.DictionaryType); ok && d.ValueType.ID() == arrow.STRING_VIEW {
+		return d
+	}
+	return nil
+}
+
+// plainDictionary is col, of type viewDictionary, with values of type to.
+func plainDictionary(col *array.Dictionary, to arrow.DataType) arrow.Array {
+	views := col.Dictionary().(*array.StringView)
+	values := array.NewStringBuilder(memory.NewGoAllocator())
+	for i := range views.Len() {
+		if views.IsNull(i) {
+			values.AppendNull()
+		} else {
+			values.Append(views.Value(i))
+		}
+	}
+	return array.NewDictionaryArray(to, col.Indices(), values.NewArray())
+}
+
+func attachArrow(in *inputFile, out *firstError, column string, value func(int) string) (digest [32]byte, err error) {
 	a, err := openArrowRows(in)
 	if err != nil {
 		return digest, err
@@ -229,7 +260,12 @@ func attachArrow(in *source, out *firstError, column string, value func(int) str
 				cells.AppendNull()
 			}
 		}
-		columns := append(append([]arrow.Array(nil), batch.Columns()...), cells.NewArray())
+		columns := append(slices.Clone(batch.Columns()), cells.NewArray())
+		for i, col := range batch.Columns() {
+			if viewDictionary(col.DataType()) != nil {
+				columns[i] = plainDictionary(col.(*array.Dictionary), to.Field(i).Type)
+			}
+		}
 		if err := w.Write(array.NewRecord(to, columns, batch.NumRows())); err != nil {
 			return digest, err
 		}

@@ -236,7 +236,7 @@ func scanQuoted(data []byte, delimiter, eol byte, eof bool) (length int, state s
 
 // csvRows reads the rows of a CSV file.
 type csvRows struct {
-	src     *source
+	src     *inputFile
 	scan    *csvScanner
 	text    textEncoding
 	head    []string
@@ -245,7 +245,7 @@ type csvRows struct {
 	quoted  rowText
 }
 
-func openCSVRows(src *source, o ExtractOptions) (*csvRows, error) {
+func openCSVRows(src *inputFile, o ExtractOptions) (*csvRows, error) {
 	c, _, err := newCSVRows(src, o)
 	if err != nil {
 		return nil, err
@@ -255,7 +255,7 @@ func openCSVRows(src *source, o ExtractOptions) (*csvRows, error) {
 }
 
 // newCSVRows settles encoding, line end and delimiter. It also gives the byte order mark that the file begins with.
-func newCSVRows(src *source, o ExtractOptions) (*csvRows, []byte, error) {
+func newCSVRows(src *inputFile, o ExtractOptions) (*csvRows, []byte, error) {
 	if d := o.Delimiter; d != 0 && (d > unicode.MaxASCII || d == '"' || unicode.IsControl(d) && d != '\t') {
 		return nil, nil, fmt.Errorf("%q cannot be a delimiter; it must be one ASCII character and not a quotation mark", d)
 	}

@@ -67,7 +67,7 @@ func (e *RowError) Error() string {
 // Extract reads one extract, row by row. One goroutine may use it, except for BytesRead, which any may call.
 type Extract struct {
 	format string
-	src    *source
+	src    *inputFile
 	rows   rowReader
 	header []string
 	row    int
@@ -242,7 +242,7 @@ var formatNamed = map[string]string{
 }
 
 // sniff finds the format from the first bytes and holds it against the file's name.
-func (s *source) sniff() (string, error) {
+func (s *inputFile) sniff() (string, error) {
 	if s.size == 0 {
 		return "", ErrEmptyExtract
 	}

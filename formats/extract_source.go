@@ -19,8 +19,8 @@ import (
 	"sync/atomic"
 )
 
-// source is an open regular file, read from front to back by Read.
-type source struct {
+// inputFile is an open regular file, read from front to back by Read.
+type inputFile struct {
 	path string
 	file *os.File
 	size int64 // when it was opened
@@ -28,7 +28,7 @@ type source struct {
 	done atomic.Int64 // bytes given out by Read
 }
 
-func openSource(path string) (*source, error) {
+func openSource(path string) (*inputFile, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -45,11 +45,11 @@ func openSource(path string) (*source, error) {
 		file.Close()
 		return nil, err
 	}
-	return &source{path: path, file: file, size: info.Size(), sum: sha256.New()}, nil
+	return &inputFile{path: path, file: file, size: info.Size(), sum: sha256.New()}, nil
 }
 
 // Read reads on, and hashes what it read.
-func (s *source) Read(p []byte) (int, error) {
+func (s *inputFile) Read(p []byte) (int, error) {
 	n, err := s.file.Read(p)
 	s.sum.Write(p[:n])
 	s.done.Add(int64(n))
@@ -60,7 +60,7 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // digest is the SHA-256 of the file once it has been read to its end: it reads whatever is left.
-func (s *source) digest() ([32]byte, error) {
+func (s *inputFile) digest() ([32]byte, error) {
 	if _, err := io.Copy(io.Discard, bufio.NewReaderSize(s, 1<<16)); err != nil {
 		return [32]byte{}, err
 	}
@@ -70,7 +70,7 @@ func (s *source) digest() ([32]byte, error) {
 	return [32]byte(s.sum.Sum(nil)), nil
 }
 
-func (s *source) close() error { return s.file.Close() }
+func (s *inputFile) close() error { return s.file.Close() }
 
 var (
 	errChanged    = errors.New("the file changed while it was being read; run again when nothing else writes to it")
@@ -103,7 +103,7 @@ type digested struct {
 const digestBlock = 1 << 16
 
 // digestAll reads the whole of s, which must be at its beginning.
-func digestAll(s *source) (*digested, error) {
+func digestAll(s *inputFile) (*digested, error) {
 	d := &digested{file: s.file, size: s.size, seed: maphash.MakeSeed(), held: -1, block: make([]byte, digestBlock)}
 	d.blocks = make([]uint64, 0, (s.size+digestBlock-1)/digestBlock)
 	for read := int64(0); read < s.size; {

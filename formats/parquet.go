@@ -48,7 +48,7 @@ type parquetColumn interface {
 	copy(w file.ColumnChunkWriter, n int) error
 }
 
-func openParquetRows(src *source) (p *parquetRows, err error) {
+func openParquetRows(src *inputFile) (p *parquetRows, err error) {
 	defer recoverDamage(&err)
 	bytes, err := digestAll(src)
 	if err != nil {

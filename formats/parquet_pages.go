@@ -372,10 +372,12 @@ const byteStreamSplit = parquet.Encoding(9)
 func (p *parquetPages) checkValues(data []byte, values int64, encoding parquet.Encoding) (parquet.Encoding, error) {
 	switch encoding {
 	case parquet.Encodings.RLEDict, parquet.Encodings.PlainDict:
-		// The first byte is the width of an index in bits; the library decodes the dictionary as far as the
-		// greatest index, so 20 unneeded bits would be 24 MB for nothing, and 32 the end of the process.
+		// The first byte is the width of an index in bits. The library makes room for as many entries as the
+		// greatest index asks for before it finds that the dictionary has fewer: with 16 bits that is little, with
+		// 32 it would be the end of the process. More than 16 where they are not needed is rare (xitongsys), and
+		// then the indices are looked at one by one.
 		if len(data) > 0 && int(data[0]) > max(16, bits.Len(uint(p.dictionary))) {
-			return encoding, fmt.Errorf("indices of %d bits into a dictionary of %d", data[0], p.dictionary)
+			return encoding, checkIndices(data[1:], int(data[0]), values, uint64(p.dictionary))
 		}
 	case parquet.Encodings.DeltaBinaryPacked, parquet.Encodings.DeltaLengthByteArray:
 		_, err := checkDelta(data, values)
@@ -403,6 +405,47 @@ func (p *parquetPages) checkValues(data []byte, values int64, encoding parquet.E
 		return parquet.Encodings.Plain, nil
 	}
 	return encoding, nil
+}
+
+// checkIndices checks that dictionary indices (Encodings.md, "Run Length Encoding / Bit-Packing Hybrid"), of which
+// there are at most values, of width bits each, are below entries.
+func checkIndices(data []byte, width int, values int64, entries uint64) error {
+	wrong := errors.New("an index lies outside the dictionary")
+	if width > 32 {
+		return wrong
+	}
+	for values > 0 && len(data) > 0 {
+		head, n := binary.Uvarint(data)
+		if n <= 0 || head>>1 > 1<<32 {
+			return wrong
+		}
+		data = data[n:]
+		if head&1 == 0 { // one value, head>>1 times
+			index := uint64(0)
+			size := min((width+7)/8, len(data))
+			for i, b := range data[:size] {
+				index |= uint64(b) << (8 * i)
+			}
+			if index >= entries {
+				return wrong
+			}
+			data, values = data[size:], values-int64(head>>1)
+			continue
+		}
+		packed := data[:min(uint64(len(data)), head>>1*uint64(width))] // groups of 8 values
+		data = data[len(packed):]
+		for at := 0; at+width <= 8*len(packed) && values > 0; at, values = at+width, values-1 {
+			index := uint64(0)
+			for k := range width {
+				bit := at + k
+				index |= uint64(packed[bit/8]>>(bit%8)&1) << k
+			}
+			if index >= entries {
+				return wrong
+			}
+		}
+	}
+	return nil
 }
 
 // checkDelta checks delta-encoded whole numbers (Encodings.md, "Delta Encoding"), of which there may be at most

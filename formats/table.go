@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/apache/arrow/go/v15/parquet"
@@ -82,13 +83,13 @@ func NewTableWriter(w io.Writer, columns []Column, meta map[string]string) (t *T
 		fields = append(fields, node)
 		switch c.Type {
 		case TableString:
-			t.held = append(t.held, make([]string, 0, tableGroup))
+			t.held = append(t.held, []string(nil))
 		case TableInt64:
-			t.held = append(t.held, make([]int64, 0, tableGroup))
+			t.held = append(t.held, []int64(nil))
 		case TableFloat64:
-			t.held = append(t.held, make([]float64, 0, tableGroup))
+			t.held = append(t.held, []float64(nil))
 		case TableBool:
-			t.held = append(t.held, make([]bool, 0, tableGroup))
+			t.held = append(t.held, []bool(nil))
 		}
 	}
 	root, err := schema.NewGroupNode("schema", parquet.Repetitions.Required, fields, -1)
@@ -101,7 +102,15 @@ func NewTableWriter(w io.Writer, columns []Column, meta map[string]string) (t *T
 			return nil, err
 		}
 	}
-	props := parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCreatedBy("cohortlink"))
+	// A column chunk in two encodings, which is what a dictionary grown too long leaves behind, lists them in the
+	// footer in the order of a Go map, and the same table would have different bytes from run to run. So text has a
+	// dictionary without a limit (a row group has 65,536 rows) and everything else none.
+	options := []parquet.WriterProperty{parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCreatedBy("cohortlink"),
+		parquet.WithDictionaryPageSizeLimit(math.MaxInt64)}
+	for _, c := range columns {
+		options = append(options, parquet.WithDictionaryFor(c.Name, c.Type == TableString))
+	}
+	props := parquet.NewWriterProperties(options...)
 	t.file = file.NewParquetWriter(t.out, root, file.WithWriterProps(props), file.WithWriteMetadata(keys))
 	return t, nil
 }
@@ -262,7 +271,7 @@ func (f *firstError) settle(err *error) {
 // TableReader reads a table that a TableWriter wrote. One goroutine may use it.
 type TableReader struct {
 	path    string
-	src     *source
+	src     *inputFile
 	bytes   *digested
 	file    *file.Reader
 	columns []Column
