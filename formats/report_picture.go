@@ -171,13 +171,16 @@ const (
 	barsStep = 28
 )
 
-// drawSizes lays out how many persons are in at least so many parties, up to
-// the first number that nobody reaches.
+// drawSizes lays out how many persons are in at least so many parties, as far
+// as that is released.
 func drawSizes(rel *cohort.Release) bars {
 	b := bars{Width: barsLeft + barsLong + 80}
 	top, _ := rel.Total().Value()
 	for k := 1; k <= len(rel.Parties()); k++ {
 		f := rel.AtLeast(k)
+		if !f.Released() {
+			break
+		}
 		n, ok := f.Value()
 		row := barRow{Label: atLeastWords(k), Y: barsStep * (k - 1), Text: f.Text(), Figure: newCell(f)}
 		row.TextY = row.Y + 18
@@ -188,9 +191,6 @@ func drawSizes(rel *cohort.Release) bars {
 		}
 		row.TextX = barsLeft + row.W + 6
 		b.Rows = append(b.Rows, row)
-		if ok && n == 0 {
-			break
-		}
 	}
 	b.Height = barsStep * len(b.Rows)
 	return b

@@ -3,6 +3,7 @@ package cohort
 import (
 	"cmp"
 	"errors"
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -19,13 +20,23 @@ const (
 // Options are what a caller can change about Protect. The zero Options are fine.
 type Options struct {
 	// Progress, if not nil, is called now and then with how many of the hidden
-	// figures have been checked in this round. A round that hides more figures
-	// is followed by another.
-	Progress func(checked, hidden int)
+	// figures have been shown to be safe. It may start again from a low number.
+	Progress func(safe, hidden int)
 }
 
-// Protect applies the rule to every figure and returns what may be released.
-// It is deterministic: the same counts and rule give the same release.
+// ErrUnsafe is returned when no way of hiding figures made a release safe.
+var ErrUnsafe = errors.New("no release of these counts can be shown to be safe; link more persons or fewer parties")
+
+// Protect applies the rule to every figure, hides more until no attacker can
+// work out a hidden one (see audit.go), and returns what may be released. It is
+// deterministic: the same counts and rule give the same release.
+//
+// It tries three times. First so that the release is safe even from one who is
+// told which marks stand for small figures. With few persons that can be out of
+// reach: a party of 14 whose only two cells are 7 and 7 can work them out if it
+// knows both to be at most 7. Then so that it is safe from one who knows of a
+// mark what a reader knows, that it stands for 1 or more. And at last with
+// marks that may stand for 0 too, when zeros are hidden like other figures.
 func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 	if c == nil || c.see == nil {
 		return nil, errors.New("there are no counts to protect")
@@ -33,9 +44,106 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	s := newSheet(c.see(), r)
-	s.primary()
-	return s.release(), nil
+	for _, try := range []struct{ told, zeroes bool }{{true, false}, {false, false}, {false, true}} {
+		s := newSheet(c.see(), r)
+		s.zeroes = s.zeroes || try.zeroes
+		s.primary()
+		a := newAuditor(s, try.told)
+		if a.protect(o) {
+			a.prune()
+			return s.release(a), nil
+		}
+	}
+	return nil, ErrUnsafe
+}
+
+// protect hides figures until every primary one is safe. It reports false when
+// there was nothing left to hide for one.
+func (a *auditor) protect(o Options) bool {
+	var targets []int
+	for i, w := range a.why {
+		if w == primary {
+			targets = append(targets, i)
+		}
+	}
+	for n, i := range targets {
+		if o.Progress != nil {
+			o.Progress(n, len(targets))
+		}
+		for side := range 2 {
+			// Hiding more never makes a world impossible, so those that were
+			// safe before stay so.
+			for f := a.secure(i, side); f != nil; f = a.secure(i, side) {
+				next := a.hideNext(f)
+				if next < 0 {
+					return false
+				}
+				a.why[next] = secondary
+			}
+		}
+	}
+	return true
+}
+
+// hideNext chooses the figure to hide for one that is not safe: of those that
+// stand in the way of a world for it, the one without which the attacker's
+// bounds are widest; of equals the one that is missed least.
+func (a *auditor) hideNext(f *failure) int {
+	best, bestReached := -1, 0.0
+	for _, i := range f.stops {
+		if a.why[i] != open || a.exact[i] == 0 && !a.zeroes {
+			continue
+		}
+		a.why[i] = secondary
+		w, reached, _ := a.solve(f.target, f.attacker, f.goal)
+		a.why[i] = open
+		if w != nil {
+			reached = math.Abs(f.goal - float64(a.exact[f.target]))
+		}
+		reached = math.Round(reached*1e6) / 1e6
+		if best < 0 || reached > bestReached || reached == bestReached && a.missedLess(i, best) {
+			best, bestReached = i, reached
+		}
+	}
+	return best
+}
+
+// missed orders the tables by how much a reader misses a figure of them.
+var missed = [...]int{
+	combinations: 0, needPairs: 1, atLeast: 2, needParties: 3, pairs: 4, needs: 5, parties: 6, people: 7,
+}
+
+func (a *auditor) missedLess(i, j int) bool {
+	x, y := missed[a.list[i].table], missed[a.list[j].table]
+	return cmp.Or(cmp.Compare(x, y), cmp.Compare(a.exact[i], a.exact[j])) < 0
+}
+
+// prune shows again what turned out not to need hiding, the most missed first.
+func (a *auditor) prune() {
+	var hiddenToo, targets []int
+	for i, w := range a.why {
+		switch {
+		case w == secondary && !a.ruled[i]:
+			hiddenToo = append(hiddenToo, i)
+		case w == primary:
+			targets = append(targets, i)
+		}
+	}
+	slices.SortStableFunc(hiddenToo, func(i, j int) int {
+		if a.missedLess(i, j) {
+			return 1
+		}
+		return -1
+	})
+	for _, i := range hiddenToo {
+		a.why[i] = open
+		for _, t := range targets {
+			if a.secure(t, 0) != nil || a.secure(t, 1) != nil {
+				a.why[i] = secondary
+				break
+			}
+		}
+	}
 }
 
 // sheet is a release in the making: every figure with its exact count, and
@@ -61,10 +169,20 @@ const (
 )
 
 func newSheet(t *tally, r Rule) *sheet {
-	s := &sheet{tally: t, rule: r, list: t.inclusive(), most: -1, zeroes: r.HideZero}
+	s := &sheet{tally: t, rule: r, most: -1, zeroes: r.HideZero}
 	byParties := t.combinationCounts()
-	for _, f := range s.list {
-		s.exact = append(s.exact, t.count(f))
+	ended := false
+	for _, f := range t.inclusive() {
+		n := t.count(f)
+		if f.table == atLeast {
+			// After nobody, or after a hidden figure, the rest can be no larger.
+			if ended {
+				continue
+			}
+			ended = n == 0 || r.hides(n)
+		}
+		s.list = append(s.list, f)
+		s.exact = append(s.exact, n)
 	}
 	for _, p := range s.listed(byParties) {
 		s.list = append(s.list, figure{table: combinations, parties: p})
@@ -109,7 +227,8 @@ func (s *sheet) listed(counts map[uint64]int) []uint64 {
 				for i := maxCombinations - 1; last < least; i-- {
 					last = values[i]
 				}
-				_, s.most = s.rule.meaning(last - s.rule.Base)
+				_, below := s.rule.meaning(last - s.rule.Base)
+				s.most = max(s.rule.Least-1, below)
 			}
 		}
 		for p, n := range counts {
@@ -179,7 +298,7 @@ func (s *sheet) needOf(bit uint64) int {
 }
 
 // release writes down the figures as they may be read.
-func (s *sheet) release() *Release {
+func (s *sheet) release(a *auditor) *Release {
 	r := &Release{
 		rule: s.rule, parties: s.parties, needs: s.needs, slots: s.slots,
 		order: s.list, figures: make(map[figure]Figure, len(s.list)),
@@ -220,5 +339,13 @@ func (s *sheet) release() *Release {
 		return cmp.Compare(y, x)
 	})
 	r.account = func() []Held { return held }
+	r.audit = Audit{Figures: len(s.list), Told: a.told, Worlds: len(a.worlds)}
+	for _, h := range held {
+		if h.Why == Primary {
+			r.audit.Primary++
+		} else {
+			r.audit.Secondary++
+		}
+	}
 	return r
 }
