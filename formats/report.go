@@ -1,0 +1,392 @@
+package formats
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"cohortlink/linkage/cohort"
+)
+
+// The report is one HTML file for a commissioner to read, print and forward.
+//
+// The obvious way is a charting library, but those load scripts from elsewhere,
+// so that opening the page tells somebody, and the figures sit in a script where
+// no printer and no screen reader finds them. Here the page is drawn from a
+// cohort.Release alone: tables and SVG in the file itself, a table behind each
+// picture, and a content policy under which a browser refuses everything else.
+// A short script sorts and filters those same tables where scripts run; nothing
+// is missing where they do not. The page holds released figures only, as text
+// and as lengths of bars: a hidden figure has no length anywhere.
+
+// ReportAbout is what the page says besides figures: plain text, given by the
+// caller. It goes out with the page, so it must hold no count that has not been
+// protected.
+type ReportAbout struct {
+	Title    string    // "" takes the project's name
+	Project  string    // the project's name
+	Purpose  string    // what the figures are for; may be empty
+	Made     time.Time // when the release was made; only the day is shown. The zero time shows none
+	Program  string    // program and version
+	Contact  string    // who to ask
+	Invented bool      // the people are invented: says so on top
+
+	Parties []ReportParty // in the order of the release's parties; nil takes their names
+
+	Linkage  []ReportFact // how records were linked: threshold, engine, and how it was chosen
+	Quality  []ReportFact // how good it is: precision, recall, and how they were estimated
+	Missing  []string     // who is not in the figures, one sentence each
+	Cautions []string     // what may not be concluded, beside what the page says of itself
+}
+
+// ReportParty is what the page says about a party.
+type ReportParty struct {
+	Label string // a readable name; "" takes the party's name
+	AsOf  string // the date that its extract stands for, as text; may be empty
+	Note  string // may be empty
+}
+
+// ReportFact is a line of a list of facts.
+type ReportFact struct{ Name, Text string }
+
+//go:embed report.html
+var reportHTML string
+
+//go:embed report.css
+var reportCSS string
+
+//go:embed report.js
+var reportJS string
+
+var reportTemplate = template.Must(template.New("report").Parse(reportHTML))
+
+// WriteReport writes the page for a release. It needs nothing else to be read.
+func WriteReport(w io.Writer, rel *cohort.Release, about ReportAbout) error {
+	p, err := newPage(rel, about)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	// Whole or not at all: a template that fails half way writes nothing.
+	var b bytes.Buffer
+	if err := reportTemplate.Execute(&b, p); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// page is what the template is filled with.
+type page struct {
+	About   ReportAbout
+	Title   string
+	Made    string
+	CSS     template.CSS
+	JS      template.JS
+	Policy  string
+	Summary []string
+	Parties []partyLine
+	UpSet   upset
+	Combos  []comboLine
+	All     bool // every combination is listed
+	Pairs   []matrixLine
+	Sizes   bars
+	Needs   *needTables // nil without needs
+	Rule    cohort.Rule
+	Says    string
+	Mark    string
+	MayBe0  bool
+	Figures int
+	Hidden  string
+}
+
+type partyLine struct {
+	Name, Label, AsOf, Note string
+	Figure                  cell
+}
+
+// cell is a figure in a table.
+type cell struct {
+	Text   string
+	Hidden bool
+	Sort   int    // for sorting by figure: the released value, -1 when hidden
+	Class  string // shade of a matrix
+	Blank  bool   // not released
+}
+
+func newCell(f cohort.Figure) cell {
+	c := cell{Text: f.Text(), Hidden: f.Hidden(), Sort: -1, Blank: !f.Released()}
+	if n, ok := f.Value(); ok {
+		c.Sort = n
+	}
+	return c
+}
+
+type comboLine struct {
+	Names  string
+	Count  int
+	Figure cell
+}
+
+type matrixLine struct {
+	Label string
+	Cells []cell
+}
+
+type needTables struct {
+	Heads   []needHead
+	Columns []string
+	Whole   []cell
+	Rows    []matrixLine
+	Pairs   []pairLine
+}
+
+type needHead struct {
+	Name string
+	Span int
+}
+
+type pairLine struct {
+	One, Other string
+	Figure     cell
+}
+
+func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
+	if rel == nil || !rel.Total().Released() {
+		return nil, errors.New("there is no release to report on")
+	}
+	names := rel.Parties()
+	if about.Parties != nil && len(about.Parties) != len(names) {
+		return nil, fmt.Errorf("%d parties are described, but the release has %d", len(about.Parties), len(names))
+	}
+	p := &page{
+		About: about, Title: about.Title,
+		CSS: template.CSS(reportCSS), JS: template.JS(reportJS),
+		Policy: fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; base-uri 'none'; form-action 'none'",
+			policyHash(reportCSS), policyHash(reportJS)),
+		All: rel.AllCombinations(), Rule: rel.Rule(), Says: rel.Rule().Says(),
+		Mark: cohort.Mark, MayBe0: rel.MarkMayBeZero(), Figures: len(rel.Rows()),
+	}
+	if p.Title == "" {
+		p.Title = "Linked cohort: " + about.Project
+	}
+	if !about.Made.IsZero() {
+		p.Made = about.Made.Format("2 January 2006")
+	}
+	labels := make([]string, len(names))
+	for i, name := range names {
+		line := partyLine{Name: name, Label: name, Figure: newCell(rel.Party(i))}
+		if about.Parties != nil {
+			d := about.Parties[i]
+			if d.Label != "" {
+				line.Label = d.Label
+			}
+			line.AsOf, line.Note = d.AsOf, d.Note
+		}
+		labels[i] = line.Label
+		p.Parties = append(p.Parties, line)
+	}
+	for _, c := range rel.Combinations() {
+		var in []string
+		for _, i := range c.Parties {
+			in = append(in, labels[i])
+		}
+		p.Combos = append(p.Combos, comboLine{strings.Join(in, " + "), len(in), newCell(c.Figure)})
+	}
+	p.UpSet = drawUpSet(rel, labels)
+	p.Sizes = drawSizes(rel)
+	p.Pairs = pairMatrix(rel, labels)
+	if len(rel.Needs()) > 0 {
+		p.Needs = needMatrix(rel, labels)
+	}
+	p.Summary = summary(rel, labels)
+	p.Hidden = hiddenShare(rel.Hidden(), p.Figures)
+	return p, nil
+}
+
+// policyHash names an inline style or script to a content security policy
+// (W3C CSP Level 3, section 2.3.1, hash-source).
+func policyHash(text string) string {
+	h := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(h[:]) + "'"
+}
+
+func hiddenShare(hidden, all int) string {
+	switch {
+	case hidden == 0:
+		return "No figure is hidden."
+	case hidden == all:
+		return "Every figure is hidden."
+	}
+	return fmt.Sprintf("%d of %d figures are hidden.", hidden, all)
+}
+
+// pairMatrix is the overlaps of each two parties, with each party's own number
+// on the diagonal.
+func pairMatrix(rel *cohort.Release, labels []string) []matrixLine {
+	top := 0
+	for i := range labels {
+		for j := range i {
+			n, _ := rel.Overlap(i, j).Value()
+			top = max(top, n)
+		}
+	}
+	var lines []matrixLine
+	for i, label := range labels {
+		line := matrixLine{Label: label}
+		for j := range labels {
+			c := newCell(rel.Overlap(i, j))
+			if i == j {
+				c.Class = "own"
+			} else {
+				c.Class = shade(c.Sort, top)
+			}
+			line.Cells = append(line.Cells, c)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// shade returns the class of a matrix cell: five steps of the released value,
+// and a pattern of its own for hidden ones.
+func shade(n, top int) string {
+	switch {
+	case n < 0:
+		return "hid"
+	case n == 0 || top == 0:
+		return "h0"
+	}
+	return fmt.Sprintf("h%d", min(5, 1+n*5/(top+1)))
+}
+
+func needMatrix(rel *cohort.Release, labels []string) *needTables {
+	t := &needTables{}
+	type slot struct{ need, value int }
+	var slots []slot
+	needs := rel.Needs()
+	for n, need := range needs {
+		values := need.Values
+		if need.Kind == cohort.YesNo {
+			values = []string{"yes"}
+		}
+		t.Heads = append(t.Heads, needHead{readable(need.Name), len(values)})
+		for v, value := range values {
+			t.Columns = append(t.Columns, value)
+			t.Whole = append(t.Whole, newCell(rel.Need(n, v)))
+			slots = append(slots, slot{n, v})
+		}
+	}
+	for i, label := range labels {
+		line := matrixLine{Label: label}
+		top := 0
+		for _, s := range slots {
+			n, _ := rel.NeedByParty(s.need, s.value, i).Value()
+			top = max(top, n)
+		}
+		for _, s := range slots {
+			c := newCell(rel.NeedByParty(s.need, s.value, i))
+			c.Class = shade(c.Sort, top)
+			line.Cells = append(line.Cells, c)
+		}
+		t.Rows = append(t.Rows, line)
+	}
+	for b, s := range slots {
+		for _, o := range slots[:b] {
+			f := rel.NeedPair(o.need, o.value, s.need, s.value)
+			if f.Released() {
+				t.Pairs = append(t.Pairs, pairLine{needLabel(needs, o.need, o.value), needLabel(needs, s.need, s.value), newCell(f)})
+			}
+		}
+	}
+	return t
+}
+
+// readable turns the name of a need in a project file into words.
+func readable(name string) string {
+	return strings.ReplaceAll(name, "_", " ")
+}
+
+func needLabel(needs []cohort.Need, n, v int) string {
+	if needs[n].Kind == cohort.YesNo {
+		return readable(needs[n].Name)
+	}
+	return readable(needs[n].Name) + ": " + needs[n].Values[v]
+}
+
+// summary says the most asked for in plain words. Shares are of released
+// figures, so they tell no more than those do.
+func summary(rel *cohort.Release, labels []string) []string {
+	var out []string
+	total := rel.Total()
+	if _, ok := total.Value(); !ok {
+		return []string{"Too few people are in this linkage for any number about all of them to be shown."}
+	}
+	if len(labels) == 1 {
+		out = append(out, fmt.Sprintf("%s knows about %s people.", labels[0], total))
+	} else {
+		out = append(out, fmt.Sprintf("About %s people are known to at least one of the %d parties.", total, len(labels)))
+	}
+	for k := 2; k <= min(3, len(labels)); k++ {
+		if n, ok := rel.AtLeast(k).Value(); ok {
+			if n == 0 {
+				out = append(out, fmt.Sprintf("Nobody is known to %d or more.", k))
+				break
+			}
+			out = append(out, fmt.Sprintf("About %s%s are known to %d or more.", rel.AtLeast(k), share(rel.AtLeast(k), total), k))
+		}
+	}
+	if i, j, ok := largestOverlap(rel, len(labels)); ok {
+		out = append(out, fmt.Sprintf("The two that share the most people are %s and %s: about %s.", labels[i], labels[j], rel.Overlap(i, j)))
+	}
+	needs := rel.Needs()
+	yes := func(n int) bool { return needs[n].Kind == cohort.YesNo }
+	for n := range needs {
+		if v, ok := rel.Need(n, 0).Value(); yes(n) && ok && v > 0 {
+			out = append(out, fmt.Sprintf("About %s%s carry the need “%s”.", rel.Need(n, 0), share(rel.Need(n, 0), total), readable(needs[n].Name)))
+		}
+	}
+	for n := range needs {
+		for m := range n {
+			if v, ok := rel.NeedPair(m, 0, n, 0).Value(); yes(n) && yes(m) && ok && v > 0 {
+				out = append(out, fmt.Sprintf("About %s carry both “%s” and “%s”.", rel.NeedPair(m, 0, n, 0), readable(needs[m].Name), readable(needs[n].Name)))
+			}
+		}
+	}
+	return out
+}
+
+func share(part, whole cohort.Figure) string {
+	a, ok := part.Value()
+	b, ok2 := whole.Value()
+	if !ok || !ok2 || b == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d %%)", min(100, (200*a+b)/(2*b)))
+}
+
+func largestOverlap(rel *cohort.Release, n int) (a, b int, ok bool) {
+	type overlap struct{ i, j, n int }
+	var all []overlap
+	for i := range n {
+		for j := range i {
+			if v, ok := rel.Overlap(i, j).Value(); ok && v > 0 {
+				all = append(all, overlap{j, i, v})
+			}
+		}
+	}
+	if len(all) == 0 {
+		return 0, 0, false
+	}
+	best := slices.MaxFunc(all, func(x, y overlap) int { return x.n - y.n })
+	return best.i, best.j, true
+}

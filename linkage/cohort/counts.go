@@ -1,0 +1,143 @@
+package cohort
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
+
+// Counts are the exact counts of a linkage. They can be given to Protect and to
+// nothing else: there is no exported way to read a number out of them, and
+// printing or encoding them shows none. Safe for concurrent use.
+type Counts struct {
+	see func() *tally
+}
+
+type tally struct {
+	parties []string
+	needs   []Need
+	slots   [][]int
+	width   int
+	atoms   []weighed // in a fixed order, so that the same persons always give the same release
+	said    []map[int]int
+}
+
+type weighed struct {
+	atom
+	n int
+}
+
+// Count counts the persons. Later additions to p do not change the result.
+func Count(p *Persons) *Counts {
+	f := p.see()
+	t := &tally{parties: f.parties, needs: f.needs, slots: f.slots, width: f.width}
+	for a, n := range f.atoms {
+		t.atoms = append(t.atoms, weighed{a, n})
+	}
+	slices.SortFunc(t.atoms, func(a, b weighed) int {
+		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.parties, b.parties), cmp.Compare(a.needs, b.needs))
+	})
+	for _, s := range f.said {
+		own := make(map[int]int, len(s))
+		for bit, n := range s {
+			own[bit] = n
+		}
+		t.said = append(t.said, own)
+	}
+	return &Counts{see: func() *tally { return t }}
+}
+
+// table says which of the release's tables a figure stands in.
+type table uint8
+
+const (
+	people       table = iota // all persons
+	parties                   // in a party
+	pairs                     // in both of two parties
+	combinations              // in exactly these parties
+	atLeast                   // in at least k parties
+	needs                     // carrying a need
+	needParties               // in a party and carrying a need
+	needPairs                 // carrying two needs
+)
+
+// figure names one number of a release: how many persons are in all of these
+// parties and carry all of these needs; or are in exactly these parties; or are
+// in at least k parties. It is comparable, so that it can be a map's key.
+type figure struct {
+	table          table
+	parties, needs uint64
+	k              int
+}
+
+// covers reports whether persons of atom a are counted in f.
+func (f figure) covers(a atom) bool {
+	switch f.table {
+	case combinations:
+		return a.parties == f.parties
+	case atLeast:
+		return bits.OnesCount64(a.parties) >= f.k
+	}
+	return a.parties&f.parties == f.parties && a.needs&f.needs == f.needs
+}
+
+func (t *tally) count(f figure) int {
+	n := 0
+	for _, a := range t.atoms {
+		if f.covers(a.atom) {
+			n += a.n
+		}
+	}
+	return n
+}
+
+// combinationCounts returns how many persons are in exactly each combination of
+// parties that occurs.
+func (t *tally) combinationCounts() map[uint64]int {
+	m := make(map[uint64]int)
+	for _, a := range t.atoms {
+		m[a.parties] += a.n
+	}
+	return m
+}
+
+// inclusive lists every figure of the release but the combinations, in the
+// order of its tables.
+func (t *tally) inclusive() []figure {
+	fs := []figure{{table: people}}
+	for i := range t.parties {
+		fs = append(fs, figure{table: parties, parties: 1 << i})
+	}
+	for i := range t.parties {
+		for j := range i {
+			fs = append(fs, figure{table: pairs, parties: 1<<i | 1<<j})
+		}
+	}
+	// In at least one party are all persons, and that figure is there already.
+	for k := 2; k <= len(t.parties); k++ {
+		fs = append(fs, figure{table: atLeast, k: k})
+	}
+	for b := range t.width {
+		fs = append(fs, figure{table: needs, needs: 1 << b})
+	}
+	for b := range t.width {
+		for i := range t.parties {
+			fs = append(fs, figure{table: needParties, parties: 1 << i, needs: 1 << b})
+		}
+	}
+	for n, need := range t.needs {
+		for m, other := range t.needs[:n] {
+			// Two categories together (each age band in each area) make many
+			// small cells, and nobody asks for them here.
+			if need.Kind != YesNo && other.Kind != YesNo {
+				continue
+			}
+			for _, b := range t.slots[n] {
+				for _, c := range t.slots[m] {
+					fs = append(fs, figure{table: needPairs, needs: 1<<b | 1<<c})
+				}
+			}
+		}
+	}
+	return fs
+}

@@ -1,0 +1,351 @@
+package cohort
+
+import (
+	"cmp"
+	"errors"
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// latticeParties is up to how many parties every combination of them is
+// released: 127 for seven. Beyond it most combinations hold nobody or a few
+// persons, and the largest ones, with the overlaps of each two parties, tell
+// what there is to tell.
+const (
+	latticeParties  = 7
+	maxCombinations = 40
+)
+
+// Options are what a caller can change about Protect. The zero Options are fine.
+type Options struct {
+	// Progress, if not nil, is called now and then with how many of the hidden
+	// figures have been shown to be safe. It may start again from a low number.
+	Progress func(safe, hidden int)
+}
+
+// ErrUnsafe is returned when no way of hiding figures made a release safe.
+var ErrUnsafe = errors.New("no release of these counts can be shown to be safe; link more persons or fewer parties")
+
+// Protect applies the rule to every figure, hides more until no attacker can
+// work out a hidden one (see audit.go), and returns what may be released. It is
+// deterministic: the same counts and rule give the same release.
+//
+// It tries three times. First so that the release is safe even from one who is
+// told which marks stand for small figures. With few persons that can be out of
+// reach: a party of 14 whose only two cells are 7 and 7 can work them out if it
+// knows both to be at most 7. Then so that it is safe from one who knows of a
+// mark what a reader knows, that it stands for 1 or more. And at last with
+// marks that may stand for 0 too, when zeros are hidden like other figures.
+func Protect(c *Counts, r Rule, o Options) (*Release, error) {
+	if c == nil || c.see == nil {
+		return nil, errors.New("there are no counts to protect")
+	}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	for _, try := range []struct{ told, zeroes bool }{{true, false}, {false, false}, {false, true}} {
+		s := newSheet(c.see(), r)
+		s.zeroes = s.zeroes || try.zeroes
+		s.primary()
+		a := newAuditor(s, try.told)
+		if a.protect(o) {
+			a.prune()
+			return s.release(a), nil
+		}
+	}
+	return nil, ErrUnsafe
+}
+
+// protect hides figures until every primary one is safe. It reports false when
+// there was nothing left to hide for one.
+func (a *auditor) protect(o Options) bool {
+	var targets []int
+	for i, w := range a.why {
+		if w == primary {
+			targets = append(targets, i)
+		}
+	}
+	for n, i := range targets {
+		if o.Progress != nil {
+			o.Progress(n, len(targets))
+		}
+		for side := range 2 {
+			// Hiding more never makes a world impossible, so those that were
+			// safe before stay so.
+			for f := a.secure(i, side); f != nil; f = a.secure(i, side) {
+				next := a.hideNext(f)
+				if next < 0 {
+					return false
+				}
+				a.why[next] = secondary
+			}
+		}
+	}
+	return true
+}
+
+// hideNext chooses the figure to hide for one that is not safe: of those that
+// stand in the way of a world for it, the one without which the attacker's
+// bounds are widest; of equals the one that is missed least.
+func (a *auditor) hideNext(f *failure) int {
+	best, bestReached := -1, 0.0
+	for _, i := range f.stops {
+		if a.why[i] != open || a.exact[i] == 0 && !a.zeroes {
+			continue
+		}
+		a.why[i] = secondary
+		w, reached, _ := a.solve(f.target, f.attacker, f.goal)
+		a.why[i] = open
+		if w != nil {
+			reached = math.Abs(f.goal - float64(a.exact[f.target]))
+		}
+		reached = math.Round(reached*1e6) / 1e6
+		if best < 0 || reached > bestReached || reached == bestReached && a.missedLess(i, best) {
+			best, bestReached = i, reached
+		}
+	}
+	return best
+}
+
+// missed orders the tables by how much a reader misses a figure of them.
+var missed = [...]int{
+	combinations: 0, needPairs: 1, atLeast: 2, needParties: 3, pairs: 4, needs: 5, parties: 6, people: 7,
+}
+
+func (a *auditor) missedLess(i, j int) bool {
+	x, y := missed[a.list[i].table], missed[a.list[j].table]
+	return cmp.Or(cmp.Compare(x, y), cmp.Compare(a.exact[i], a.exact[j])) < 0
+}
+
+// prune shows again what turned out not to need hiding, the most missed first.
+func (a *auditor) prune() {
+	var hiddenToo, targets []int
+	for i, w := range a.why {
+		switch {
+		case w == secondary && !a.ruled[i]:
+			hiddenToo = append(hiddenToo, i)
+		case w == primary:
+			targets = append(targets, i)
+		}
+	}
+	slices.SortStableFunc(hiddenToo, func(i, j int) int {
+		if a.missedLess(i, j) {
+			return 1
+		}
+		return -1
+	})
+	for _, i := range hiddenToo {
+		a.why[i] = open
+		for _, t := range targets {
+			if a.secure(t, 0) != nil || a.secure(t, 1) != nil {
+				a.why[i] = secondary
+				break
+			}
+		}
+	}
+}
+
+// sheet is a release in the making: every figure with its exact count, and
+// whether it is hidden and why.
+type sheet struct {
+	*tally
+	rule   Rule
+	list   []figure
+	index  map[figure]int
+	exact  []int
+	why    []why
+	ruled  []bool // hidden by the rule's own words, so never shown again
+	most   int    // the largest count a combination can have that is not listed; -1: no limit
+	zeroes bool   // a mark may stand for 0
+}
+
+type why uint8
+
+const (
+	open why = iota
+	primary
+	secondary
+)
+
+func newSheet(t *tally, r Rule) *sheet {
+	s := &sheet{tally: t, rule: r, most: -1, zeroes: r.HideZero}
+	byParties := t.combinationCounts()
+	ended := false
+	for _, f := range t.inclusive() {
+		n := t.count(f)
+		if f.table == atLeast {
+			// After nobody, or after a hidden figure, the rest can be no larger.
+			if ended {
+				continue
+			}
+			ended = n == 0 || r.hides(n)
+		}
+		s.list = append(s.list, f)
+		s.exact = append(s.exact, n)
+	}
+	for _, p := range s.listed(byParties) {
+		s.list = append(s.list, figure{table: combinations, parties: p})
+		s.exact = append(s.exact, byParties[p])
+	}
+	s.why = make([]why, len(s.list))
+	s.ruled = make([]bool, len(s.list))
+	s.index = make(map[figure]int, len(s.list))
+	for i, f := range s.list {
+		s.index[f] = i
+	}
+	return s
+}
+
+// listed returns the combinations to release, in an order that does not depend
+// on their counts: all of them for few parties, else the largest. Which are
+// largest is decided by released values, so that a place in the list says no
+// more than the values do, and every combination at the cut is in or none is.
+func (s *sheet) listed(counts map[uint64]int) []uint64 {
+	var out []uint64
+	if len(s.parties) <= latticeParties {
+		for p := uint64(1); p < 1<<len(s.parties); p++ {
+			out = append(out, p)
+		}
+	} else {
+		var values []int
+		for _, n := range counts {
+			if !s.rule.hides(n) && n > 0 {
+				values = append(values, s.rule.round(n))
+			}
+		}
+		slices.Sort(values)
+		slices.Reverse(values)
+		// A reader of a short list knows that all others are hidden ones.
+		least := 1
+		s.most = s.rule.Least - 1
+		if len(values) > maxCombinations {
+			least = values[maxCombinations] + 1
+			s.most = -1
+			if values[0] >= least {
+				last := values[maxCombinations-1]
+				for i := maxCombinations - 1; last < least; i-- {
+					last = values[i]
+				}
+				_, below := s.rule.meaning(last - s.rule.Base)
+				s.most = max(s.rule.Least-1, below)
+			}
+		}
+		for p, n := range counts {
+			if !s.rule.hides(n) && s.rule.round(n) >= least && n > 0 {
+				out = append(out, p)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b uint64) int {
+		return cmp.Or(cmp.Compare(bits.OnesCount64(a), bits.OnesCount64(b)), cmp.Compare(a, b))
+	})
+	return out
+}
+
+// primary hides what the rule itself hides.
+func (s *sheet) primary() {
+	for i, n := range s.exact {
+		if s.rule.hides(n) {
+			s.why[i], s.ruled[i] = primary, true
+		}
+	}
+	if !s.rule.NextLowest {
+		return
+	}
+	// A table here is one row or column that a reader can add up: the parties,
+	// the combinations, the overlaps of one party, a need by party.
+	groups := make(map[figure][]int)
+	for i, f := range s.list {
+		switch f.table {
+		case parties, combinations:
+			g := figure{table: f.table}
+			groups[g] = append(groups[g], i)
+		case pairs:
+			for p := f.parties; p != 0; p &= p - 1 {
+				g := figure{table: pairs, parties: p & -p}
+				groups[g] = append(groups[g], i)
+			}
+		case needs:
+			g := figure{table: needs, k: s.needOf(f.needs)}
+			groups[g] = append(groups[g], i)
+		case needParties:
+			g := figure{table: needParties, needs: f.needs}
+			groups[g] = append(groups[g], i)
+		}
+	}
+	before := slices.Clone(s.why)
+	for _, members := range groups {
+		lonely, next := 0, -1
+		for _, i := range members {
+			if before[i] == primary {
+				lonely++
+			} else if s.exact[i] > 0 && (next < 0 || s.exact[i] < s.exact[next]) {
+				next = i
+			}
+		}
+		if lonely == 1 && next >= 0 {
+			s.why[next], s.ruled[next] = secondary, true
+		}
+	}
+}
+
+// needOf returns the need that a bit of atom.needs belongs to.
+func (s *sheet) needOf(bit uint64) int {
+	return slices.IndexFunc(s.slots, func(slots []int) bool {
+		return slices.Contains(slots, bits.TrailingZeros64(bit))
+	})
+}
+
+// release writes down the figures as they may be read.
+func (s *sheet) release(a *auditor) *Release {
+	r := &Release{
+		rule: s.rule, parties: s.parties, needs: s.needs, slots: s.slots,
+		order: s.list, figures: make(map[figure]Figure, len(s.list)),
+		everyone: len(s.parties) <= latticeParties, zeroMarked: s.zeroes,
+	}
+	var held []Held
+	for i, f := range s.list {
+		if s.why[i] == open {
+			r.figures[f] = Figure{value: s.rule.round(s.exact[i]), state: shown}
+		} else {
+			r.figures[f] = Figure{state: hidden}
+			reason := Primary
+			if s.why[i] == secondary {
+				reason = Secondary
+			}
+			row := r.describe(f)
+			row.Figure = r.figures[f]
+			held = append(held, Held{row, reason})
+		}
+		if f.table == combinations {
+			c := Combination{Figure: r.figures[f]}
+			for p := f.parties; p != 0; p &= p - 1 {
+				c.Parties = append(c.Parties, bits.TrailingZeros64(p))
+			}
+			r.inTable = append(r.inTable, c)
+		}
+	}
+	// A stable sort by released value alone: figures of one value, and the
+	// hidden ones, keep the order of listed, which knows no counts.
+	slices.SortStableFunc(r.inTable, func(a, b Combination) int {
+		x, y := -1, -1
+		if v, ok := a.Figure.Value(); ok {
+			x = v
+		}
+		if v, ok := b.Figure.Value(); ok {
+			y = v
+		}
+		return cmp.Compare(y, x)
+	})
+	r.account = func() []Held { return held }
+	r.audit = Audit{Figures: len(s.list), Told: a.told, Worlds: len(a.worlds)}
+	for _, h := range held {
+		if h.Why == Primary {
+			r.audit.Primary++
+		} else {
+			r.audit.Secondary++
+		}
+	}
+	return r
+}
