@@ -1,0 +1,205 @@
+package clkhash
+
+// CSV as clkhash's command line reads it: Python's csv module in its "excel" dialect over
+// a text file with universal newlines.
+//
+// encoding/csv would be the obvious choice. It differs in what a partner's file can hold:
+// a quote inside a field, a space before a quote, a blank line (a row without cells here),
+// a quote that is never closed, a lone carriage return, a line feed after a carriage
+// return inside quotes. Each changes a cell, and so the bits.
+// Source: CPython 3.11 Modules/_csv.c.
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// Header says what the first row of a file is.
+type Header int
+
+const (
+	HeaderCheck  Header = iota // names, which must be the schema's, in its order
+	HeaderIgnore               // names, which are not looked at
+	HeaderNone                 // data already
+)
+
+const (
+	maxField  = 131072   // characters in a cell, csv.field_size_limit()
+	maxRecord = 16 << 20 // bytes in a row; clkhash has no limit
+)
+
+// Rows reads the rows of a CSV file one after the other, in bounded memory.
+type Rows struct {
+	r      *bufio.Reader
+	number int
+	cells  []string
+	text   []byte
+	ends   []int
+	err    error
+}
+
+// NewRows begins to read. A header that does not fit the schema is an error here.
+func NewRows(r io.Reader, s *Schema, h Header) (*Rows, error) {
+	rows := &Rows{r: bufio.NewReaderSize(r, 1<<16)}
+	if h == HeaderNone {
+		return rows, nil
+	}
+	names, err := rows.Next()
+	rows.number = 0
+	switch {
+	case err == io.EOF:
+		return nil, errors.New("the file is empty; a header was expected")
+	case err != nil:
+		return nil, err
+	case h == HeaderCheck:
+		if err := s.CheckHeader(names); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// Number is the number of the row that Next last returned, from 1, without the header.
+func (r *Rows) Number() int { return r.number }
+
+// Next returns the next row, io.EOF after the last. Cells are strings of their own; the
+// slice holds until the next call. Any other error is the end of the file too: after
+// bytes that are no text, there is no telling where a row begins.
+func (r *Rows) Next() ([]string, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	r.text, r.ends, r.cells = r.text[:0], r.ends[:0], r.cells[:0]
+	if err := r.record(); err != nil {
+		if err != io.EOF {
+			err = fmt.Errorf("row %d: %w", r.number+1, err)
+		}
+		r.err = err
+		return nil, err
+	}
+	r.number++
+	all, start := string(r.text), 0
+	for _, end := range r.ends {
+		r.cells = append(r.cells, all[start:end])
+		start = end
+	}
+	return r.cells, nil
+}
+
+type csvState int
+
+const (
+	atRecord csvState = iota
+	atField
+	inField
+	inQuotes
+	afterQuote // within quotes: the end of them, or half of a doubled one
+)
+
+// record reads one row into text and ends.
+func (r *Rows) record() error {
+	state := atRecord
+	characters := 0
+	endField := func() {
+		r.ends = append(r.ends, len(r.text))
+		characters = 0
+	}
+	for {
+		c, err := r.character()
+		if err == io.EOF {
+			switch state {
+			case atRecord:
+				return io.EOF
+			default:
+				// An open quote at the end of the file is closed by it.
+				endField()
+				return nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+		switch state {
+		case atRecord, atField:
+			switch c {
+			case '\n':
+				if state == atField {
+					endField()
+				}
+				return nil // a blank line is a row of no cells
+			case '"':
+				state = inQuotes
+			case ',':
+				endField()
+				state = atField
+			default:
+				characters = r.add(c, characters)
+				state = inField
+			}
+		case inField:
+			switch c {
+			case '\n':
+				endField()
+				return nil
+			case ',':
+				endField()
+				state = atField
+			default:
+				characters = r.add(c, characters)
+			}
+		case inQuotes:
+			if c == '"' {
+				state = afterQuote
+			} else {
+				characters = r.add(c, characters)
+			}
+		case afterQuote:
+			switch c {
+			case '"':
+				characters = r.add(c, characters)
+				state = inQuotes
+			case ',':
+				endField()
+				state = atField
+			case '\n':
+				endField()
+				return nil
+			default:
+				characters = r.add(c, characters)
+				state = inField
+			}
+		}
+		if characters > maxField {
+			return fmt.Errorf("has a cell of more than %d characters; look for a quote that is never closed", maxField)
+		}
+		if len(r.text)+len(r.ends) > maxRecord {
+			return errors.New("is larger than 16 MiB; look for a quote that is never closed")
+		}
+	}
+}
+
+func (r *Rows) add(c rune, characters int) int {
+	r.text = utf8.AppendRune(r.text, c)
+	return characters + 1
+}
+
+// character reads one character; every kind of line end is '\n'.
+func (r *Rows) character() (rune, error) {
+	c, n, err := r.r.ReadRune()
+	if err != nil {
+		return 0, err
+	}
+	if c == utf8.RuneError && n == 1 {
+		return 0, errUTF8
+	}
+	if c == '\r' {
+		if next, err := r.r.Peek(1); err == nil && next[0] == '\n' {
+			r.r.Discard(1)
+		}
+		return '\n', nil
+	}
+	return c, nil
+}
