@@ -267,38 +267,36 @@ func (f *flags) set(letters []rune, on bool) error {
 
 func (p *parser) sequence(f flags) (*node, error) {
 	s := &node{kind: nodeSequence}
+	repeatable := false // the last item
 	for p.more() && p.peek() != '|' && p.peek() != ')' {
+		least, most, ok, err := p.quantifier()
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			last := len(s.subs) - 1
+			switch {
+			case last < 0 || !repeatable && s.subs[last].kind != nodeRepeat:
+				return nil, errors.New("pattern has nothing to repeat before a quantifier")
+			case s.subs[last].kind == nodeRepeat:
+				return nil, errors.New("pattern repeats a repetition; put it in a group")
+			}
+			r := &node{kind: nodeRepeat, subs: []*node{s.subs[last]}, least: least, most: most, lazy: p.accept("?")}
+			if !r.lazy && p.peek() == '+' {
+				return nil, errors.New("pattern has a possessive quantifier, which Python before 3.11 refuses; write it another way")
+			}
+			s.subs[last], repeatable = r, false
+			continue
+		}
 		item, quantifiable, err := p.atom(f)
 		if err != nil {
 			return nil, err
 		}
-		if item == nil { // a comment
-			continue
+		if item != nil { // a comment is nothing, and what follows it repeats what precedes it
+			s.subs, repeatable = append(s.subs, item), quantifiable
 		}
-		if item, err = p.repeat(item, quantifiable); err != nil {
-			return nil, err
-		}
-		s.subs = append(s.subs, item)
 	}
 	return s, nil
-}
-
-func (p *parser) repeat(item *node, quantifiable bool) (*node, error) {
-	least, most, ok, err := p.quantifier()
-	if err != nil || !ok {
-		return item, err
-	}
-	if !quantifiable {
-		return nil, errors.New("pattern has nothing to repeat before a quantifier")
-	}
-	r := &node{kind: nodeRepeat, subs: []*node{item}, least: least, most: most, lazy: p.accept("?")}
-	if !r.lazy && p.peek() == '+' {
-		return nil, errors.New("pattern has a possessive quantifier, which Python before 3.11 refuses; write it another way")
-	}
-	if _, _, again, err := p.quantifier(); err != nil || again {
-		return nil, errors.New("pattern repeats a repetition; put it in a group")
-	}
-	return r, nil
 }
 
 // quantifier reads *, +, ?, {m}, {m,}, {,n} or {m,n}. Anything else in braces stands for
@@ -385,14 +383,6 @@ func (p *parser) atom(f flags) (item *node, quantifiable bool, err error) {
 	case '$':
 		p.at++
 		return &node{kind: nodeEnd, line: f.multiline}, false, nil
-	case '*', '+', '?':
-		return nil, false, errors.New("pattern has nothing to repeat before a quantifier")
-	case '{':
-		if _, _, ok, err := p.quantifier(); ok || err != nil {
-			return nil, false, errors.New("pattern has nothing to repeat before a quantifier")
-		}
-		p.at++
-		return literal('{', f), true, nil
 	default:
 		p.at++
 		return literal(c, f), true, nil
