@@ -2,14 +2,14 @@ package clkhash
 
 import "hash/maphash"
 
-// A tokenCache remembers what the hash functions gave for the tokens of one feature.
-// People share names, years and street numbers, so that almost every token of a real
-// extract was seen before, and looking it up is some twenty times cheaper than hashing it.
+// A cache remembers words by key: what the hash functions gave for a token, or the bits
+// of a whole cell. Looking up is some twenty times cheaper than hashing.
 //
-// It is not a map[string][]uint32: its keys are pieces of people's names, and a Go string
-// can be neither overwritten nor bounded in bytes. Here keys and numbers lie in two slabs
-// of fixed largest size; when one is full everything is overwritten and begins anew.
-type tokenCache struct {
+// It is not a map[string][]uint32: its keys are people's names and pieces of them, and a
+// Go string can be neither overwritten nor bounded in bytes. Here keys and words lie in
+// two slabs of fixed largest size; when one is full, everything is overwritten and begins
+// anew. A full cache takes about 1.6 MiB.
+type cache struct {
 	seed  maphash.Seed
 	slots []slot // open addressing; length is a power of two
 	used  int
@@ -17,62 +17,68 @@ type tokenCache struct {
 	words []uint32
 }
 
-// A slot holds positions within the slabs. An unused one has no words: length is not
-// enough to tell, as a token can be as long as a cell.
+// A slot holds positions within the slabs. An unused one has no words.
 type slot struct {
 	hash             uint32
-	keyLen           uint32
-	keyAt            uint32
+	keyAt, keyLen    uint32
 	wordsAt, wordLen uint32
+}
+
+// A place is where a key belongs, until the next put.
+type place struct {
+	slot int
+	hash uint32
 }
 
 const (
 	leastSlots = 1 << 8
-	mostSlots  = 1 << 15
-	mostKeys   = 1 << 19 // bytes
-	mostWords  = 1 << 19 // of 4 bytes
+	mostSlots  = 1 << 14
+	mostKeys   = 1 << 18 // bytes
+	mostWords  = 1 << 18 // of 4 bytes
 )
 
-func newTokenCache() *tokenCache {
-	return &tokenCache{seed: maphash.MakeSeed(), slots: make([]slot, leastSlots)}
+func newCache() *cache {
+	return &cache{seed: maphash.MakeSeed(), slots: make([]slot, leastSlots)}
 }
 
-// find returns the words kept for a token, at least n of them, or where to put them. The
-// words are the cache's own and hold until the next put.
-func (c *tokenCache) find(token []byte, n int) (words []uint32, at int, hash uint32) {
-	hash = uint32(maphash.Bytes(c.seed, token))
+// find returns the words kept for a key if they are at least n, and where the key
+// belongs. The words are the cache's own and hold until the next put.
+func (c *cache) find(key []byte, n int) (words []uint32, at place) {
+	at.hash = uint32(maphash.Bytes(c.seed, key))
 	mask := len(c.slots) - 1
-	for at = int(hash) & mask; ; at = (at + 1) & mask {
-		s := &c.slots[at]
+	for at.slot = int(at.hash) & mask; ; at.slot = (at.slot + 1) & mask {
+		s := &c.slots[at.slot]
 		if s.wordLen == 0 {
-			return nil, at, hash
+			return nil, at
 		}
-		if s.hash == hash && string(c.keys[s.keyAt:s.keyAt+s.keyLen]) == string(token) {
+		if s.hash == at.hash && string(c.keys[s.keyAt:s.keyAt+s.keyLen]) == string(key) {
 			if int(s.wordLen) < n {
-				return nil, at, hash
+				return nil, at
 			}
-			return c.words[s.wordsAt : s.wordsAt+s.wordLen], at, hash
+			return c.words[s.wordsAt : s.wordsAt+s.wordLen], at
 		}
 	}
 }
 
-// put keeps words for a token that find has not found; what is too large is not kept.
-func (c *tokenCache) put(token []byte, words []uint32, at int, hash uint32) {
-	if len(token) > mostKeys/64 || len(words) > mostWords/64 || len(words) == 0 {
+// put keeps words for a key at the place that find gave for it; what would fill the cache
+// by itself is not kept.
+func (c *cache) put(key []byte, words []uint32, at place) {
+	if len(key) > mostKeys/64 || len(words) > mostWords/64 || len(words) == 0 {
 		return
 	}
-	if len(c.keys)+len(token) > mostKeys || len(c.words)+len(words) > mostWords || c.used*4 >= 3*mostSlots {
+	switch {
+	case len(c.keys)+len(key) > mostKeys, len(c.words)+len(words) > mostWords, 4*c.used >= 3*mostSlots:
 		c.clear()
-		_, at, hash = c.find(token, 0)
-	} else if c.used*4 >= 3*len(c.slots) {
+		_, at = c.find(key, 0)
+	case 4*c.used >= 3*len(c.slots):
 		c.grow()
-		_, at, hash = c.find(token, 0)
+		_, at = c.find(key, 0)
 	}
-	s := &c.slots[at]
+	s := &c.slots[at.slot]
 	if s.wordLen == 0 {
 		c.used++
-		s.hash, s.keyAt, s.keyLen = hash, uint32(len(c.keys)), uint32(len(token))
-		c.keys = extend(c.keys, token)
+		s.hash, s.keyAt, s.keyLen = at.hash, uint32(len(c.keys)), uint32(len(key))
+		c.keys = extend(c.keys, key)
 	}
 	s.wordsAt, s.wordLen = uint32(len(c.words)), uint32(len(words))
 	c.words = extend(c.words, words)
@@ -89,7 +95,7 @@ func extend[T any](slab, more []T) []T {
 	return append(slab, more...)
 }
 
-func (c *tokenCache) grow() {
+func (c *cache) grow() {
 	old := c.slots
 	c.slots = make([]slot, 2*len(old))
 	mask := len(c.slots) - 1
@@ -106,7 +112,7 @@ func (c *tokenCache) grow() {
 }
 
 // clear overwrites everything that was kept.
-func (c *tokenCache) clear() {
+func (c *cache) clear() {
 	clear(c.slots)
 	clear(c.keys)
 	clear(c.words)

@@ -99,107 +99,73 @@ const (
 	afterQuote // within quotes: the end of them, or half of a doubled one
 )
 
-// record reads one row into text and ends.
+// record reads one row into text and ends. It goes by bytes: all that means anything to
+// the reader is ASCII, and the row is checked to be UTF-8 when it is complete.
 func (r *Rows) record() error {
 	state := atRecord
-	characters := 0
-	endField := func() {
-		r.ends = append(r.ends, len(r.text))
-		characters = 0
+	start := 0 // of the field
+	endField := func() error {
+		if len(r.text)-start > maxField && utf8.RuneCount(r.text[start:]) > maxField {
+			return fmt.Errorf("has a cell of more than %d characters; look for a quote that is never closed", maxField)
+		}
+		start = len(r.text)
+		r.ends = append(r.ends, start)
+		return nil
+	}
+	endRecord := func() error {
+		if err := endField(); err != nil {
+			return err
+		}
+		if !utf8.Valid(r.text) {
+			return errUTF8
+		}
+		return nil
 	}
 	for {
-		c, err := r.character()
+		c, err := r.r.ReadByte()
 		if err == io.EOF {
-			switch state {
-			case atRecord:
+			if state == atRecord {
 				return io.EOF
-			default:
-				// An open quote at the end of the file is closed by it.
-				endField()
-				return nil
 			}
+			return endRecord() // an open quote at the end of the file is closed by it
 		}
 		if err != nil {
 			return err
 		}
-		switch state {
-		case atRecord, atField:
-			switch c {
-			case '\n':
-				if state == atField {
-					endField()
-				}
-				return nil // a blank line is a row of no cells
-			case '"':
-				state = inQuotes
-			case ',':
-				endField()
-				state = atField
-			default:
-				characters = r.add(c, characters)
-				state = inField
+		if c == '\r' { // every kind of line end is a line feed
+			if next, err := r.r.Peek(1); err == nil && next[0] == '\n' {
+				r.r.Discard(1)
 			}
-		case inField:
-			switch c {
-			case '\n':
-				endField()
-				return nil
-			case ',':
-				endField()
-				state = atField
-			default:
-				characters = r.add(c, characters)
-			}
-		case inQuotes:
+			c = '\n'
+		}
+		switch {
+		case state == inQuotes:
 			if c == '"' {
 				state = afterQuote
 			} else {
-				characters = r.add(c, characters)
+				r.text = append(r.text, c)
 			}
-		case afterQuote:
-			switch c {
-			case '"':
-				characters = r.add(c, characters)
-				state = inQuotes
-			case ',':
-				endField()
-				state = atField
-			case '\n':
-				endField()
-				return nil
-			default:
-				characters = r.add(c, characters)
-				state = inField
+		case c == '\n':
+			if state == atRecord {
+				return nil // a blank line is a row of no cells
 			}
-		}
-		if characters > maxField {
-			return fmt.Errorf("has a cell of more than %d characters; look for a quote that is never closed", maxField)
+			return endRecord()
+		case c == ',':
+			if err := endField(); err != nil {
+				return err
+			}
+			state = atField
+		case c == '"' && state == afterQuote:
+			r.text = append(r.text, c)
+			state = inQuotes
+		case c == '"' && state != inField:
+			state = inQuotes
+		default:
+			r.text = append(r.text, c)
+			state = inField
 		}
 		if len(r.text)+len(r.ends) > maxRecord {
 			return errors.New("is larger than 16 MiB; look for a quote that is never closed")
 		}
 	}
-}
-
-func (r *Rows) add(c rune, characters int) int {
-	r.text = utf8.AppendRune(r.text, c)
-	return characters + 1
-}
-
-// character reads one character; every kind of line end is '\n'.
-func (r *Rows) character() (rune, error) {
-	c, n, err := r.r.ReadRune()
-	if err != nil {
-		return 0, err
-	}
-	if c == utf8.RuneError && n == 1 {
-		return 0, errUTF8
-	}
-	if c == '\r' {
-		if next, err := r.r.Peek(1); err == nil && next[0] == '\n' {
-			r.r.Discard(1)
-		}
-		return '\n', nil
-	}
-	return c, nil
 }

@@ -126,6 +126,8 @@ type workshop struct {
 	*core
 	hashers []*hasher // per feature; nil where ignored
 	filter  []uint64  // before folding; bit 0 is the most significant of word 0
+	part    []uint64  // the same, of one cell
+	known   [][]uint32
 	scratch scratch
 }
 
@@ -141,7 +143,8 @@ type tokenSpan struct{ start, end int }
 
 func newWorkshop(c *core) *workshop {
 	before := c.schema.bits << c.schema.folds
-	w := &workshop{core: c, filter: make([]uint64, (before+63)/64)}
+	words := (before + 63) / 64
+	w := &workshop{core: c, filter: make([]uint64, words), part: make([]uint64, words), known: make([][]uint32, len(c.schema.features))}
 	for i := range c.schema.features {
 		f := &c.schema.features[i]
 		if f.ignored {
@@ -156,11 +159,13 @@ func newWorkshop(c *core) *workshop {
 func (w *workshop) close() {
 	for _, h := range w.hashers {
 		if h != nil {
-			h.cache.clear()
-			*h = hasher{cache: h.cache}
+			h.tokens.clear()
+			h.cells.clear()
+			*h = hasher{tokens: h.tokens, cells: h.cells}
 		}
 	}
 	clear(w.filter)
+	clear(w.part)
 	clear(w.scratch.text[:cap(w.scratch.text)])
 	clear(w.scratch.wide[:cap(w.scratch.wide)])
 	clear(w.scratch.runes[:cap(w.scratch.runes)])
@@ -175,9 +180,13 @@ func (w *workshop) encode(dst []byte, row int, cells []string) ([]byte, error) {
 		return dst, &RowError{Row: row, Column: i + 1, Name: features[i].identifier, Reason: err.Error()}
 	}
 	// clkhash validates a row before it hashes any of it, so an invalid second cell is
-	// reported before an unreadable first one.
-	if !w.options.SkipValidation {
-		for i, cell := range cells {
+	// reported before an unreadable first one. A cell that was encoded before is valid.
+	for i, cell := range cells {
+		w.known[i] = nil
+		if h := w.hashers[i]; h != nil {
+			w.known[i] = h.recall(cell, 2*len(w.filter))
+		}
+		if w.known[i] == nil && !w.options.SkipValidation {
 			if err := features[i].validate(cell, &w.scratch); err != nil {
 				return fail(i, err)
 			}
@@ -188,10 +197,21 @@ func (w *workshop) encode(dst []byte, row int, cells []string) ([]byte, error) {
 		if features[i].ignored {
 			continue
 		}
+		if known := w.known[i]; known != nil {
+			for j := range w.filter {
+				w.filter[j] |= uint64(known[2*j])<<32 | uint64(known[2*j+1])
+			}
+			continue
+		}
 		if err := features[i].tokens(cell, &w.scratch); err != nil {
 			return fail(i, err)
 		}
+		clear(w.part)
 		w.insert(&features[i], w.hashers[i])
+		for j, bits := range w.part {
+			w.filter[j] |= bits
+		}
+		w.hashers[i].remember(w.part)
 	}
 	return w.finish(dst), nil
 }
@@ -213,7 +233,7 @@ func (w *workshop) insert(f *feature, h *hasher) {
 			k++
 		}
 		if k > 0 {
-			h.insert(w.filter, w.scratch.text[at.start:at.end], k)
+			h.insert(w.part, w.scratch.text[at.start:at.end], k)
 		}
 	}
 }
@@ -249,9 +269,15 @@ func fold2(filter []uint64, half int) {
 	filter[half/64] &^= 1<<(64-half%64) - 1
 }
 
-// A hasher finds the positions of the tokens of one feature.
+// A hasher finds the positions of the tokens of one feature. It remembers them, and the
+// bits of whole cells: people share names, towns and birthdays, so that in a real extract
+// most cells and almost all tokens were seen before.
 type hasher struct {
-	cache  *tokenCache
+	tokens *cache // words by token
+	cells  *cache // bits before folding by cell
+	cell   []byte // the one looked up last, and where it belongs
+	cellAt place
+
 	length uint64 // of the filter before folding
 	words  []uint32
 
@@ -267,7 +293,7 @@ type hasher struct {
 }
 
 func newHasher(f *feature, keys [2][]byte, length int) *hasher {
-	h := &hasher{cache: newTokenCache(), length: uint64(length)}
+	h := &hasher{tokens: newCache(), cells: newCache(), length: uint64(length)}
 	if f.hash.double {
 		h.double, h.nonSingular = true, f.hash.preventSingularity
 		h.sha1, h.md5 = hmac.New(sha1.New, keys[0]), hmac.New(md5.New, keys[1])
@@ -277,31 +303,32 @@ func newHasher(f *feature, keys [2][]byte, length int) *hasher {
 	return h
 }
 
+// recall returns the bits of a cell that remember was given, as n words, or nil.
+func (h *hasher) recall(cell string, n int) (bits []uint32) {
+	h.cell = append(h.cell[:0], cell...)
+	bits, h.cellAt = h.cells.find(h.cell, n)
+	return bits
+}
+
+// remember keeps the bits of the cell that recall was last asked for.
+func (h *hasher) remember(part []uint64) {
+	h.words = h.words[:0]
+	for _, bits := range part {
+		h.words = append(h.words, uint32(bits>>32), uint32(bits))
+	}
+	h.cells.put(h.cell, h.words, h.cellAt)
+}
+
 // insert sets the bits of k insertions of a token.
 func (h *hasher) insert(filter []uint64, token []byte, k int) {
-	need := k
-	if h.double {
-		need = 2
-	}
-	words, at, hash := h.cache.find(token, need)
+	words, at := h.tokens.find(token, k)
 	if words == nil {
 		if h.double {
-			words = h.doubleWords(token)
+			words = h.doubleWords(token, k)
 		} else {
 			words = h.blakeWords(token, k)
 		}
-		h.cache.put(token, words, at, hash)
-	}
-	if h.double {
-		// Schnell, Bachteler and Reiher 2011: position i is (a + i*b) mod L.
-		p, b, l := uint64(words[0]), uint64(words[1]), h.length
-		for range k {
-			filter[p>>6] |= 1 << (63 - p&63)
-			if p += b; p >= l {
-				p -= l
-			}
-		}
-		return
+		h.tokens.put(token, words, at)
 	}
 	for _, p := range words[:k] {
 		filter[p>>6] |= 1 << (63 - p&63)
@@ -321,14 +348,15 @@ func (h *hasher) blakeWords(token []byte, k int) []uint32 {
 			h.states = append(h.states, newBlake(h.key, salt))
 		}
 		for _, v := range h.states[j].sum(token) {
-			h.words = append(h.words, uint32(v)&0xFFFF&mask, uint32(v>>16)&0xFFFF&mask, uint32(v>>32)&0xFFFF&mask, uint32(v>>48)&0xFFFF&mask)
+			h.words = append(h.words, uint32(v)&0xFFFF&mask, uint32(v>>16)&0xFFFF&mask, uint32(v>>32)&0xFFFF&mask, uint32(v>>48)&mask)
 		}
 	}
 	return h.words
 }
 
-// doubleWords are a and b of double hashing, both modulo the filter's length.
-func (h *hasher) doubleWords(token []byte) []uint32 {
+// doubleWords are the positions of k insertions: (a + i*b) mod L (Schnell, Bachteler and
+// Reiher 2011).
+func (h *hasher) doubleWords(token []byte, k int) []uint32 {
 	a := h.mac(h.sha1, token, "")
 	b := h.mac(h.md5, token, "")
 	if h.nonSingular {
@@ -338,21 +366,23 @@ func (h *hasher) doubleWords(token []byte) []uint32 {
 			b = h.mac(h.md5, token, string(j))
 		}
 	}
-	h.words = append(h.words[:0], a, b)
+	h.words = h.words[:0]
+	for p := a; len(h.words) < k; p = (p + b) % h.length {
+		h.words = append(h.words, uint32(p))
+	}
 	return h.words
 }
 
 // mac is an HMAC taken as a big-endian number modulo the filter's length.
-func (h *hasher) mac(m hash.Hash, token []byte, suffix string) uint32 {
+func (h *hasher) mac(m hash.Hash, token []byte, suffix string) (r uint64) {
 	m.Reset()
 	m.Write(token)
 	m.Write([]byte(suffix))
 	h.sum = m.Sum(h.sum[:0])
-	var r uint64
 	for _, c := range h.sum {
 		r = (r<<8 | uint64(c)) % h.length
 	}
-	return uint32(r)
+	return r
 }
 
 var errUTF8 = errors.New("is not valid UTF-8")
