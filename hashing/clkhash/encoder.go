@@ -243,7 +243,7 @@ func (w *workshop) finish(dst []byte) []byte {
 	length := w.schema.bits << w.schema.folds
 	for range w.schema.folds {
 		length /= 2
-		fold2(w.filter, length)
+		foldHalves(w.filter, length)
 	}
 	start := len(dst)
 	for i := 0; i < length; i += 64 {
@@ -252,9 +252,9 @@ func (w *workshop) finish(dst []byte) []byte {
 	return dst[:start+(length+7)/8]
 }
 
-// fold2 leaves in the first half bits of a filter their XOR with the next half bits, and
+// foldHalves leaves in the first half bits of a filter their XOR with the next half bits, and
 // zeros up to the end of the last word that they touch.
-func fold2(filter []uint64, half int) {
+func foldHalves(filter []uint64, half int) {
 	if half%64 == 0 {
 		for i := range half / 64 {
 			filter[i] ^= filter[i+half/64]

@@ -94,12 +94,18 @@ type Feature struct {
 // A Warning tells of a place in a schema that works otherwise than it reads. None stops
 // an encoding; a caller shows them and keeps them with the result.
 type Warning struct {
-	Code string // stable, such as xor-folds-misspelt
-	Path string // where in the file
-	Text string // what happens, and what to do about it
+	Code  string   // stable, such as xor-folds-misspelt
+	Paths []string // where in the file
+	Text  string   // what happens, and what to do about it
 }
 
-func (w Warning) String() string { return w.Path + ": " + w.Text }
+func (w Warning) String() string {
+	where := w.Paths[0]
+	if more := len(w.Paths) - 1; more > 0 {
+		where += fmt.Sprintf(" and %d more", more)
+	}
+	return where + ": " + w.Text
+}
 
 // Version is the version the file was written in: 1, 2 or 3.
 func (s *Schema) Version() int { return s.version }
@@ -116,11 +122,18 @@ func (s *Schema) Features() []Feature {
 	return list
 }
 
-// Warnings lists what the schema's writer may not have meant, in file order.
+// Warnings lists what the schema's writer may not have meant, each once with every place
+// it is found at.
 func (s *Schema) Warnings() []Warning { return append([]Warning(nil), s.warnings...) }
 
 func (s *Schema) warn(code, path, text string) {
-	s.warnings = append(s.warnings, Warning{Code: code, Path: path, Text: text})
+	for i := range s.warnings {
+		if w := &s.warnings[i]; w.Code == code && w.Text == text {
+			w.Paths = append(w.Paths, path)
+			return
+		}
+	}
+	s.warnings = append(s.warnings, Warning{Code: code, Paths: []string{path}, Text: text})
 }
 
 // refuse keeps the first reason why the schema loads but cannot be used.
