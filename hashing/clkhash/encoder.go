@@ -161,6 +161,7 @@ func (w *workshop) close() {
 		if h != nil {
 			h.tokens.clear()
 			h.cells.clear()
+			clear(h.cell[:cap(h.cell)])
 			*h = hasher{tokens: h.tokens, cells: h.cells}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -218,5 +219,33 @@ func TestUpstreamSchemas(t *testing.T) {
 	}
 	if n < 15 {
 		t.Errorf("only %d schemas", n)
+	}
+}
+
+// TestWarningsAreDocumented: the table in the package's documentation and the code agree.
+func TestWarningsAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func(expr string, text []byte) (list []string) {
+		for _, m := range regexp.MustCompile(expr).FindAllSubmatch(text, -1) {
+			list = append(list, string(m[1]))
+		}
+		slices.Sort(list)
+		return slices.Compact(list)
+	}
+	var source []byte
+	for _, name := range []string{"schema.go", "build.go"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, data...)
+	}
+	used := find(`\.warn\("([a-z0-9-]+)"`, source)
+	told := find(`(?m)^//\t([a-z0-9]+(?:-[a-z0-9]+)+)  `, doc)
+	if len(used) == 0 || !slices.Equal(used, told) {
+		t.Errorf("documented: %q\nused:       %q", told, used)
 	}
 }
