@@ -100,25 +100,20 @@ const (
 )
 
 // record reads one row into text and ends. It goes by bytes: all that means anything to
-// the reader is ASCII, and the row is checked to be UTF-8 when it is complete.
+// the reader is ASCII, and a cell is checked to be UTF-8 when it is complete.
 func (r *Rows) record() error {
 	state := atRecord
 	start := 0 // of the field
 	endField := func() error {
-		if len(r.text)-start > maxField && utf8.RuneCount(r.text[start:]) > maxField {
+		cell := r.text[start:]
+		if !utf8.Valid(cell) {
+			return errUTF8
+		}
+		if len(cell) > maxField && utf8.RuneCount(cell) > maxField {
 			return fmt.Errorf("has a cell of more than %d characters; look for a quote that is never closed", maxField)
 		}
 		start = len(r.text)
 		r.ends = append(r.ends, start)
-		return nil
-	}
-	endRecord := func() error {
-		if err := endField(); err != nil {
-			return err
-		}
-		if !utf8.Valid(r.text) {
-			return errUTF8
-		}
 		return nil
 	}
 	for {
@@ -127,7 +122,7 @@ func (r *Rows) record() error {
 			if state == atRecord {
 				return io.EOF
 			}
-			return endRecord() // an open quote at the end of the file is closed by it
+			return endField() // an open quote at the end of the file is closed by it
 		}
 		if err != nil {
 			return err
@@ -149,7 +144,7 @@ func (r *Rows) record() error {
 			if state == atRecord {
 				return nil // a blank line is a row of no cells
 			}
-			return endRecord()
+			return endField()
 		case c == ',':
 			if err := endField(); err != nil {
 				return err
