@@ -1,6 +1,6 @@
 """Copies our share of the vectors that clkhash 0.18.3 made: python3 pick.py SHARED/vectors/clkhash/generated
 
-Every third file and every file with a trap in its name, six rows of each spread over the file, so that
+Every third file and every file with a trap in its name, four rows of each spread over the file, so that
 tests run where the shared folder is not. The case files are copied without the peer's messages.
 """
 import glob
@@ -10,7 +10,7 @@ import sys
 
 KEEP = ("xor", "utf-", "singular", "missing", "camelCase", "16bit", "fp3", "fp20", "secret_empty", "round", "dates", "integers", "63_fields",
         "v1_", "v2_", "sha512", "bpf7", "bpt33", "l1000", "l7_")
-ROWS = 5
+ROWS = 4
 
 source, target = sys.argv[1], os.path.join(os.path.dirname(os.path.abspath(__file__)), "vectors")
 os.makedirs(target, exist_ok=True)
