@@ -1,0 +1,153 @@
+// Command cohortlink lets public services that help the same person find that
+// out without showing each other names or numbers: partners hash their extracts
+// at home, a linkage unit links the hashes, and everyone gets back only what is
+// theirs.
+//
+// This package holds flags, files, terminal and the order of steps. It has no
+// loop over pairs, and what it knows of filters, links and counts it is told.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"cohortlink/formats"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Exit codes, as every command's help lists them.
+const (
+	exitDone     = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitSetAside = 3
+)
+
+// run is the program: it returns the exit code and never exits.
+func run(args []string, in io.Reader, out, errs io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// An interrupt stops the work, and takes away what was half written, whatever
+	// the work is waiting for.
+	context.AfterFunc(ctx, formats.AbortAll)
+
+	a := &app{ui: newUI(in, out, errs)}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	if ctx.Err() != nil {
+		err = errors.New("interrupted: nothing was left half written")
+	}
+	return a.ui.finish(err)
+}
+
+// app is what all commands share: the terminal, and the flags that all have.
+type app struct {
+	ui *ui
+}
+
+// A usageError is a mistake in how the program was called.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{errorf(format, args...)} }
+
+// A setAsideError ends a command that did its work, some rows aside.
+type setAsideError struct{ text string }
+
+func (e setAsideError) Error() string { return e.text }
+
+// exitCode is the one place where an error becomes an exit code.
+func exitCode(err error) int {
+	var usage usageError
+	var aside setAsideError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &aside):
+		return exitSetAside
+	case errors.As(err, &usage):
+		return exitUsage
+	default:
+		return exitFailed
+	}
+}
+
+const exitHelp = `
+Exit codes: 0 done; 1 failed; 2 used wrongly; 3 done, with rows set aside.`
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "cohortlink",
+		Short: "Link records across services without sharing names",
+		Long: `cohortlink links records about the same person across services that may not
+share names: each partner hashes its own extract at home, a linkage unit that
+holds no key links the hashes, and counts that are safe to forward come out.
+
+A first look, on an invented borough:   cohortlink demo
+A partner:                              cohortlink check, hash, attach
+The linkage unit:                       cohortlink project, link, size
+` + exitHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			hint := ""
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = "\ndid you mean \"cohortlink " + near[0] + "\"?"
+			}
+			return usagef("there is no command %q%s", args[0], hint)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%s\nsee \"%s --help\"", strings.TrimSuffix(err.Error(), "."), cmd.CommandPath())
+	})
+	root.PersistentFlags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "say nothing but errors and warnings")
+	root.AddCommand(
+		newDemo(a), newProject(a), newKey(a), newHash(a), newInspect(a),
+		newLink(a), newAttach(a), newSize(a), newEvaluate(a), newSynth(a),
+	)
+	return root
+}
+
+// args is cobra's check of the number of arguments, in our voice.
+func args(least, most int, want string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || most >= 0 && len(args) > most {
+			return usagef("%s needs %s\nsee \"%s --help\"", cmd.CommandPath(), want, cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// version is the module's version and revision, as far as the build knows them.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "devel"
+	}
+	return v
+}
+
+func tool() string { return "cohortlink " + version() }
