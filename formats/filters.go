@@ -61,11 +61,12 @@ type FiltersHeader struct {
 
 // FiltersManifest says what the rows hold. The unit needs no more than this and the rows to link.
 type FiltersManifest struct {
-	Records      int            `json:"records"`      // rows in the body
-	SetAside     int            `json:"set_aside"`    // rows of the extract that could not be used
-	Deduplicated bool           `json:"deduplicated"` // the party declares that no two of its records are the same person
-	Filters      []FilterLayout `json:"filters"`      // at least one
-	Exact        []string       `json:"exact"`        // names of exact keys
+	Records      int            `json:"records"`            // rows in the body
+	SetAside     int            `json:"set_aside"`          // rows of the extract that could not be used
+	LeftOut      string         `json:"left_out,omitempty"` // rows left out by opt-out, as it may be told; "" when no list was applied
+	Deduplicated bool           `json:"deduplicated"`       // the party declares that no two of its records are the same person
+	Filters      []FilterLayout `json:"filters"`            // at least one
+	Exact        []string       `json:"exact"`              // names of exact keys
 	Needs        []NeedLayout   `json:"needs"`
 	Weak         []string       `json:"weak"`              // why weak choices were accepted, in the party's words
 	Created      string         `json:"created,omitempty"` // date, YYYY-MM-DD

@@ -2,12 +2,12 @@ package hashing
 
 import (
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -35,13 +35,16 @@ const maxKeyFile = 4 << 10
 
 var keyText = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// NewKey draws a new key for a project from the system's random source.
-func NewKey(project string) (*Key, error) {
+// NewKey draws a new key for a project from random, which is crypto/rand.Reader
+// for every key that is to protect anybody.
+func NewKey(project string, random io.Reader) (*Key, error) {
 	if err := checkName("project", project); err != nil {
 		return nil, err
 	}
 	secret := make([]byte, KeyBytes)
-	rand.Read(secret) // never fails: crypto/rand.Read aborts the program instead
+	if _, err := io.ReadFull(random, secret); err != nil {
+		return nil, fmt.Errorf("draw a key: %w", err)
+	}
 	return newKey(project, secret), nil
 }
 
@@ -52,14 +55,16 @@ func newKey(project string, secret []byte) *Key {
 // Project returns the project that the key was made for.
 func (k *Key) Project() string { return k.project }
 
-// Fingerprint returns 80 bits derived from the key and the project, as four
-// groups of four letters and digits that two people can compare by telephone.
-// It tells nothing about the key: the key is 256 random bits, so there is
-// nothing to guess (a key made from a passphrase would be a guessing oracle,
-// which is why there are none).
-func (k *Key) Fingerprint() string {
-	b := k.derive("fingerprint", 10)
-	s := keyText.EncodeToString(b)
+// Fingerprint returns 16 bytes derived from the key and the project, by which
+// files of different keys are told apart. It tells nothing about the key: that is
+// 256 random bits, so there is nothing to guess (for a key made from a passphrase
+// it would be a guessing oracle, which is one reason why there are none).
+func (k *Key) Fingerprint() [16]byte { return [16]byte(k.derive("fingerprint", 16)) }
+
+// SpokenFingerprint returns the first 80 bits of a fingerprint as four groups of
+// four letters and digits, which two people can compare by telephone.
+func SpokenFingerprint(f [16]byte) string {
+	s := keyText.EncodeToString(f[:10])
 	return s[0:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:16]
 }
 
@@ -81,7 +86,7 @@ func (k *Key) derive(use string, n int) []byte {
 // checksum over both, in letters and digits that survive being typed.
 func (k *Key) Text() []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\nproject: %s\nfingerprint: %s\n", keyFileVersion, k.project, k.Fingerprint())
+	fmt.Fprintf(&b, "%s\nproject: %s\nfingerprint: %s\n", keyFileVersion, k.project, SpokenFingerprint(k.Fingerprint()))
 	fmt.Fprintf(&b, "# Keep this file with the partners. The linkage unit must never see it.\n")
 	fmt.Fprintf(&b, "key: %s\n", groups(keyText.EncodeToString(append(append([]byte(nil), k.secret()...), checksum(k.project, k.secret())...))))
 	return []byte(b.String())
@@ -145,7 +150,7 @@ func ParseKey(text []byte) (*Key, error) {
 		return nil, errors.New("damaged key file: its checksum does not match; fetch it again from whoever made it")
 	}
 	k := newKey(project, secret)
-	if f := fields["fingerprint"]; f != "" && f != k.Fingerprint() {
+	if f := fields["fingerprint"]; f != "" && f != SpokenFingerprint(k.Fingerprint()) {
 		return nil, errors.New("damaged key file: its fingerprint line is that of another key")
 	}
 	return k, nil

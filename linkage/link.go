@@ -51,6 +51,7 @@ type Pair struct {
 // A Result is who is who.
 type Result struct {
 	Parties []string   // by name
+	Clean   []bool     // Clean[i]: party i is deduplicated
 	First   []int      // First[i]: number of the first record of party i; one more entry for the end
 	IDs     []RecordID // of each record, by number
 	Row     []int32    // of each record: its row in the Party it came from
@@ -142,13 +143,14 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	res := &Result{First: r.first, Pairs: pairs, Threshold: chosen, Floor: value(floor), Compared: compared}
 	for _, p := range r.parties {
 		res.Parties = append(res.Parties, p.name)
+		res.Clean = append(res.Clean, p.clean)
 		res.IDs = append(res.IDs, p.ids...)
 		res.Row = append(res.Row, p.row...)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	res.Person, res.Persons, res.Rules = r.persons(pairs, chosen.Score(), value(floor))
+	res.Person, res.Persons, res.Rules = Persons(r.first, res.Clean, pairs, chosen.Score(), value(floor))
 	return res, nil
 }
 

@@ -17,7 +17,7 @@ type RuleCounts struct {
 // who, so they are left apart and counted.
 const mostRecords = 200
 
-// persons joins records to persons.
+// Persons joins records to persons.
 //
 // The two groups of records that are most alike on average are joined, again and
 // again, while that average reaches the threshold and no deduplicated party would
@@ -30,8 +30,13 @@ const mostRecords = 200
 //
 // Groups only ever meet inside a connected component of the pairs at the threshold,
 // so each component is worked on by itself.
-func (r *run) persons(pairs []Pair, threshold, floor float64) (person []int32, n int, rules RuleCounts) {
-	component := connected(len(r.ones), pairs, threshold)
+//
+// records holds the first record number of each party, and the number of records;
+// clean says of each party whether it is deduplicated; pairs are those kept above
+// the floor, best first. person gives each record's person, of n, numbered by
+// their first records.
+func Persons(records []int, clean []bool, pairs []Pair, threshold, floor float64) (person []int32, n int, rules RuleCounts) {
+	component := connected(records[len(records)-1], pairs, threshold)
 	inside := make([]int32, 0, len(pairs)) // pairs that lie in one component, by component
 	for i, p := range pairs {
 		if component[p.A] == component[p.B] {
@@ -42,14 +47,14 @@ func (r *run) persons(pairs []Pair, threshold, floor float64) (person []int32, n
 		return cmp.Compare(component[pairs[x].A], component[pairs[y].A])
 	})
 
-	out := newForest(len(r.ones))
+	out := newForest(len(component))
 	var part []Pair
 	for from, to := 0, 0; from < len(inside); from = to {
 		part = part[:0]
 		for ; to < len(inside) && component[pairs[inside[to]].A] == component[pairs[inside[from]].A]; to++ {
 			part = append(part, pairs[inside[to]])
 		}
-		newAgglomeration(r, part, threshold, floor).run(out, &rules)
+		newAgglomeration(records, clean, part, threshold, floor).run(out, &rules)
 	}
 
 	person = make([]int32, len(out))
@@ -83,7 +88,7 @@ type link struct {
 	pairs int
 }
 
-func newAgglomeration(r *run, pairs []Pair, threshold, floor float64) *agglomeration {
+func newAgglomeration(records []int, clean []bool, pairs []Pair, threshold, floor float64) *agglomeration {
 	g := &agglomeration{threshold: threshold, floor: floor}
 	index := make(map[int32]int32)
 	of := func(record int32) int32 {
@@ -92,7 +97,7 @@ func newAgglomeration(r *run, pairs []Pair, threshold, floor float64) *agglomera
 			i = int32(len(g.groups))
 			index[record] = i
 			x := group{members: []int32{record}, links: map[int32]link{}}
-			if p := partyOf(r.first, record); r.parties[p].clean {
+			if p := partyOf(records, record); clean[p] {
 				x.clean = []int32{int32(p)}
 			}
 			g.groups = append(g.groups, x)

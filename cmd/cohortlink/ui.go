@@ -28,6 +28,7 @@ type ui struct {
 	in        io.Reader
 	out, errs io.Writer
 	quiet     bool
+	hush      bool // says nothing of its own accord, but shows progress
 	terminal  bool // errs is one
 	mu        sync.Mutex
 	bar       *progressbar.ProgressBar
@@ -36,6 +37,12 @@ type ui struct {
 func newUI(in io.Reader, out, errs io.Writer) *ui {
 	f, ok := errs.(*os.File)
 	return &ui{in: in, out: out, errs: errs, terminal: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// hushed is a voice for steps of a longer story, which is told by the caller: their
+// results and remarks are dropped, warnings and progress are not.
+func (u *ui) hushed() *ui {
+	return &ui{in: u.in, out: io.Discard, errs: u.errs, quiet: u.quiet, hush: true, terminal: u.terminal}
 }
 
 func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
@@ -50,7 +57,7 @@ func (u *ui) line(kind, text string) {
 }
 
 func (u *ui) sayf(format string, args ...any) {
-	if !u.quiet {
+	if !u.quiet && !u.hush {
 		u.line("", fmt.Sprintf(format, args...))
 	}
 }

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bufio"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"cohortlink/formats"
+	"cohortlink/hashing"
+)
+
+func newInspect(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "inspect FILE",
+		Short: "Say what a file is, and what is in it as a whole",
+		Long: `Says what a file of cohortlink is: a filters file with its project, party and
+fingerprints, how many records it holds and how full its filters are; a project
+file; a project key (its fingerprint, never the key); a receipt; a linked folder.
+Nothing about a single record is ever shown.
+` + exitHelp,
+		Example: `  cohortlink inspect gp-k81001.filters`,
+		Args:    args(1, 1, "one file"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			facts, err := a.inspect(args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.ui.resultJSON(facts)
+			}
+			for _, f := range facts.lines() {
+				a.ui.resultf("%-22s %s\n", f[0], f[1])
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return cmd
+}
+
+// inspection is what inspect found. Exactly one part beside What is there.
+type inspection struct {
+	What    string                  `json:"what"`
+	Filters *filtersFacts           `json:"filters,omitempty"`
+	Key     *keyFacts               `json:"key,omitempty"`
+	Receipt *formats.Receipt        `json:"receipt,omitempty"`
+	Project *projectFacts           `json:"project,omitempty"`
+	Linked  *formats.LinkedManifest `json:"linked,omitempty"`
+}
+
+type filtersFacts struct {
+	formats.FiltersHeader
+	formats.FiltersManifest
+	KeySpoken string         `json:"key_spoken"`
+	Ones      []formats.Ones `json:"ones"`
+	Digest    string         `json:"sha256"`
+}
+
+type keyFacts struct {
+	Project     string `json:"project"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+type projectFacts struct {
+	Name    string   `json:"name"`
+	Parties []string `json:"parties"`
+	Fields  []string `json:"fields"`
+	Needs   []string `json:"needs"`
+	Schema  string   `json:"schema"`
+}
+
+func (a *app) inspect(path string) (*inspection, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, errorf("read %s: %w", path, because(err))
+	}
+	if info.IsDir() {
+		m, err := formats.ReadLinkedManifest(path)
+		if err != nil {
+			return nil, err
+		}
+		return &inspection{What: "linked folder", Linked: m}, nil
+	}
+	_, err = formats.ReadFiltersHeader(path)
+	if err == nil {
+		f, err := formats.ReadFilters(path)
+		if err != nil {
+			return nil, err
+		}
+		facts := &filtersFacts{FiltersHeader: f.Header, FiltersManifest: f.Manifest, KeySpoken: spoken(f.Header.Key), Digest: hex.EncodeToString(f.Digest[:])}
+		for i := range f.Manifest.Filters {
+			facts.Ones = append(facts.Ones, f.Ones(i))
+		}
+		return &inspection{What: "filters file", Filters: facts}, nil
+	} else if !errors.Is(err, formats.ErrNotFilters) {
+		return nil, err
+	}
+	first, err := firstLine(path)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case strings.HasPrefix(first, "cohortlink project key"):
+		key, err := a.readKey(path)
+		if err != nil {
+			return nil, err
+		}
+		return &inspection{What: "project key", Key: &keyFacts{key.Project(), hashing.SpokenFingerprint(key.Fingerprint())}}, nil
+	case strings.HasPrefix(first, "{"):
+		r, err := formats.ReadReceipt(path)
+		if err != nil {
+			return nil, err
+		}
+		return &inspection{What: "receipt", Receipt: r}, nil
+	case strings.HasSuffix(path, ".yaml") || strings.HasSuffix(path, ".yml"):
+		p, err := formats.ReadProject(path)
+		if err != nil {
+			return nil, err
+		}
+		facts := &projectFacts{Name: p.Name, Needs: []string{}}
+		for _, q := range p.Parties {
+			facts.Parties = append(facts.Parties, q.Name)
+		}
+		for _, f := range p.Fields {
+			facts.Fields = append(facts.Fields, f.Name+" ("+f.Kind+")")
+		}
+		for _, n := range p.Needs {
+			facts.Needs = append(facts.Needs, n.Name)
+		}
+		s, err := schemaOf(p)
+		if err != nil {
+			return nil, errorf("%s: %w", path, err)
+		}
+		facts.Schema = s.Fingerprint()
+		return &inspection{What: "project file", Project: facts}, nil
+	}
+	return nil, errorf("%s is no file of cohortlink\nfor an extract there is \"cohortlink check\"", path)
+}
+
+func firstLine(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", errorf("read %s: %w", path, because(err))
+	}
+	defer f.Close()
+	line, err := bufio.NewReader(io.LimitReader(f, 256)).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return "", errorf("read %s: %w", path, because(err))
+	}
+	return strings.TrimPrefix(line, "\ufeff"), nil
+}
+
+// spoken is a key fingerprint from a file as people compare it.
+func spoken(fingerprint string) string {
+	b, err := hex.DecodeString(fingerprint)
+	if err != nil || len(b) < 16 {
+		return fingerprint
+	}
+	return hashing.SpokenFingerprint([16]byte(b))
+}
+
+func (i *inspection) lines() [][2]string {
+	out := [][2]string{{"this is a", i.What}}
+	add := func(name, value string) { out = append(out, [2]string{name, value}) }
+	switch {
+	case i.Filters != nil:
+		f := i.Filters
+		add("project", f.Project)
+		add("party", f.Party)
+		add("schema", f.Schema)
+		add("key", f.KeySpoken)
+		add("run", f.Run)
+		add("sealed", f.Seal)
+		add("records", thousands(f.Records))
+		add("rows set aside", thousands(f.SetAside))
+		if f.LeftOut != "" {
+			add("left out by opt-out", f.LeftOut)
+		}
+		add("no person twice", yesNo(f.Deduplicated))
+		for k, l := range f.FiltersManifest.Filters {
+			add("filter "+l.Name, plural(l.Bits, "bit")+", "+l.Encoding+", "+l.Similarity)
+			if o := f.Ones[k]; f.Records > 0 {
+				add("", fmt.Sprintf("%.1f %% of bits set on average, %d to %d a record", 100*o.Mean/float64(l.Bits), o.Min, o.Max))
+			}
+		}
+		var needs []string
+		for _, n := range f.FiltersManifest.Needs {
+			needs = append(needs, n.Name)
+		}
+		if len(needs) > 0 {
+			add("needs", strings.Join(needs, ", "))
+		}
+		add("written by", f.Tool+", "+f.Created)
+	case i.Key != nil:
+		add("project", i.Key.Project)
+		add("fingerprint", i.Key.Fingerprint)
+	case i.Receipt != nil:
+		r := i.Receipt
+		add("project", r.Project)
+		add("party", r.Party)
+		add("run", r.Run)
+		add("rows of the extract", thousands(r.Extract.Rows))
+		add("records", thousands(r.Records))
+		add("rows set aside", thousands(r.SetAside))
+		add("written by", r.Tool+", "+r.Created)
+	case i.Project != nil:
+		p := i.Project
+		add("project", p.Name)
+		add("parties", strings.Join(p.Parties, ", "))
+		add("fields", strings.Join(p.Fields, ", "))
+		if len(p.Needs) > 0 {
+			add("needs", strings.Join(p.Needs, ", "))
+		}
+		add("schema", p.Schema)
+	case i.Linked != nil:
+		m := i.Linked
+		add("project", m.Project)
+		add("parties", thousands(len(m.Parties)))
+		add("records", thousands(m.Records))
+		add("persons", thousands(m.Persons))
+		add("threshold", fmt.Sprintf("%.3f", m.Threshold.Score)+", "+m.Threshold.Chosen)
+		if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
+			add("estimate", fmt.Sprintf("precision %.3f, recall %.3f, made without truth", *m.Estimate.Precision, *m.Estimate.Recall))
+		}
+		add("written by", m.Tool+", "+m.Created)
+	}
+	return out
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes, the party says"
+	}
+	return "not declared"
+}

@@ -1,0 +1,434 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cohortlink/formats"
+	"cohortlink/linkage"
+	"cohortlink/linkage/overlap"
+)
+
+func newLink(a *app) *cobra.Command {
+	var l linkRun
+	cmd := &cobra.Command{
+		Use:   "link FILE...",
+		Short: "Link the parties' filters: who is the same person",
+		Long: `Compares the filters of every two parties (and of one party with itself unless it
+declares that it has no person twice), chooses the score that a link needs from
+the scores themselves, and forms persons with at most one record of each such
+party. Writes the folder linked/:
+
+  links/PARTY.csv   goes back to the party: a person ID for each of its records
+  people.parquet, needs.parquet, pairs.parquet   stay at the unit
+  manifest.json     what was linked, how, and how good it is thought to be
+  person.secret     what person IDs are made with; keep it with the folder
+
+The same files give the same persons, in whatever order they are named and on
+however many cores.
+` + exitHelp,
+		Example: `  cohortlink link *.filters -o linked
+  cohortlink link *.filters --threshold 0.82 -o linked`,
+		Args: args(1, -1, "at least one filters file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l.app, l.files, l.random = a, args, rand.Reader
+			_, err := l.run(cmd.Context())
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&l.project, "project", "", "the project file: filters of any other schema are refused, and its linkage settings hold")
+	f.StringVar(&l.threshold, "threshold", "", "\"auto\", or the Dice score that a link needs, such as 0.85 (default: the project's, or auto)")
+	f.StringVarP(&l.out, "out", "o", "linked", "the folder to write")
+	f.IntVar(&l.workers, "workers", 0, "goroutines (default: one for each core)")
+	f.IntVar(&l.maxPairs, "max-pairs", linkage.DefaultMaxPairs, "candidate pairs held at most, 16 bytes each")
+	f.BoolVar(&l.json, "json", false, "print the manifest")
+	return cmd
+}
+
+type linkRun struct {
+	app                     *app
+	files                   []string
+	project, threshold, out string
+	workers, maxPairs       int
+	json                    bool
+	random                  io.Reader
+}
+
+func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
+	ui := l.app.ui
+	settings := formats.ProjectLinkage{Threshold: "auto", PersonIDs: "shared"}
+	schema := ""
+	if l.project != "" {
+		p, err := formats.ReadProject(l.project)
+		if err != nil {
+			return nil, err
+		}
+		settings = p.Linkage
+		s, err := schemaOf(p)
+		if err != nil {
+			return nil, errorf("%s: %w", l.project, err)
+		}
+		schema = s.Fingerprint()
+	}
+	if l.threshold != "" {
+		settings.Threshold = l.threshold
+	}
+	options := linkage.Options{Workers: l.workers, MaxPairs: l.maxPairs}
+	if settings.Threshold != "auto" {
+		t, err := overlap.ParseRatio(settings.Threshold)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		options.Threshold = &t
+	}
+	// The folder is begun before hours of work, so that one that exists is seen now.
+	dir, err := formats.CreateDir(l.out, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Abort()
+
+	files, err := readFilters(l.files, schema, l.project)
+	if err != nil {
+		return nil, err
+	}
+	first := files[0].Manifest.Filters[0]
+	options.Length = first.Bits
+	var parties []linkage.Party
+	for _, f := range files {
+		ids := make([]linkage.RecordID, len(f.IDs))
+		for i, id := range f.IDs {
+			ids[i] = linkage.RecordID(id)
+		}
+		parties = append(parties, linkage.Party{Name: f.Header.Party, Deduplicated: f.Manifest.Deduplicated, IDs: ids, Bits: f.Bits[0]})
+		if len(f.IDs) == 0 {
+			ui.warnf("party %q has no records", f.Header.Party)
+		}
+	}
+
+	meters := map[string]*meter{"sample": ui.meter("look at a sample", "looks"), "compare": ui.meter("compare", "pairs")}
+	options.Progress = func(stage string, done, total uint64) { meters[stage].set(done, total) }
+	res, err := linkage.Link(ctx, parties, options)
+	for _, m := range meters {
+		m.done()
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	secret := make([]byte, 32)
+	if _, err := io.ReadFull(l.random, secret); err != nil {
+		return nil, errorf("draw the secret of the person IDs: %w", err)
+	}
+	m := manifestOf(files, res, settings)
+	w := &linkedWriter{dir: dir, res: res, files: files, secret: secret, perParty: settings.PersonIDs == "per-party", m: m}
+	if err := w.write(); err != nil {
+		return nil, err
+	}
+	if err := dir.Commit(); err != nil {
+		return nil, err
+	}
+	if l.json {
+		return m, ui.resultJSON(m)
+	}
+	l.tell(m)
+	return m, nil
+}
+
+// readFilters reads the files and refuses those that do not belong together.
+func readFilters(paths []string, schema, project string) ([]*formats.FiltersFile, error) {
+	var files []*formats.FiltersFile
+	for _, p := range paths {
+		f, err := formats.ReadFilters(p)
+		if err != nil {
+			return nil, err
+		}
+		if schema != "" && f.Header.Schema != schema {
+			return nil, errorf("%s was hashed by another schema than that of %s\nhave the partner hash again with the project file of today", p, project)
+		}
+		if len(f.Manifest.Filters) != 1 || f.Manifest.Filters[0].Similarity != "dice" || f.Manifest.Filters[0].Bits%64 != 0 {
+			return nil, errorf("%s holds filters that this version of cohortlink cannot link", p)
+		}
+		files = append(files, f)
+	}
+	return files, formats.CheckTogether(files)
+}
+
+func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings formats.ProjectLinkage) *formats.LinkedManifest {
+	h, layout := files[0].Header, files[0].Manifest.Filters[0]
+	m := &formats.LinkedManifest{
+		Version: 1, Tool: tool(), Project: h.Project, Schema: h.Schema, Key: h.Key, Created: time.Now().UTC().Format(time.DateOnly),
+		Settings: formats.LinkedSettings{Threshold: settings.Threshold, PersonIDs: settings.PersonIDs, Bits: layout.Bits, Encoding: layout.Encoding, Kernel: overlap.Kernel()},
+		Compared: res.Compared, Floor: res.Floor, Kept: len(res.Pairs), Persons: res.Persons, Records: len(res.IDs),
+		Rules: formats.LinkedRules{SameParty: res.Rules.SameParty, TooLarge: res.Rules.TooLarge},
+	}
+	m.Threshold = formats.LinkedThreshold{Value: fmt.Sprintf("%d/%d", res.Num, res.Den), Score: res.Score(), Chosen: howChosen(res)}
+	m.Estimate = formats.LinkedEstimate{Precision: finite(res.Estimate.Precision), Recall: finite(res.Estimate.Recall), TruePairs: math.Round(res.Estimate.TruePairs), Basis: estimateBasis}
+	byName := map[string]*formats.FiltersFile{}
+	for _, f := range files {
+		byName[f.Header.Party] = f
+	}
+	for _, name := range res.Parties {
+		f := byName[name]
+		m.Parties = append(m.Parties, formats.LinkedParty{
+			Name: name, Filters: hex.EncodeToString(f.Digest[:]), Run: f.Header.Run, Records: f.Manifest.Records, SetAside: f.Manifest.SetAside,
+			LeftOut: f.Manifest.LeftOut, Deduplicated: f.Manifest.Deduplicated, Created: f.Manifest.Created, Weak: f.Manifest.Weak,
+		})
+	}
+	m.Needs = needsOf(files)
+	return m
+}
+
+// needsOf merges the parties' lists of values, in the order in which they come.
+func needsOf(files []*formats.FiltersFile) []formats.NeedLayout {
+	out := []formats.NeedLayout{}
+	at := map[string]int{}
+	for _, f := range files {
+		for _, n := range f.Manifest.Needs {
+			i, ok := at[n.Name]
+			if !ok {
+				i = len(out)
+				at[n.Name] = i
+				out = append(out, formats.NeedLayout{Name: n.Name, Kind: n.Kind, Values: []string{}})
+			}
+			for _, v := range n.Values {
+				if !slices.Contains(out[i].Values, v) {
+					out[i].Values = append(out[i].Values, v)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func finite(x float64) *float64 {
+	if math.IsNaN(x) {
+		return nil
+	}
+	return &x
+}
+
+const estimateBasis = `expected precision and recall of pairs, without truth: the best score of a record in another party was held against its second best, which belongs to somebody else`
+
+// howChosen tells in words, for a board, where the threshold comes from.
+func howChosen(res *linkage.Result) string {
+	switch {
+	case !res.Auto:
+		return "given by the analyst"
+	case res.Nothing:
+		return "no sign was found that the parties share anybody; the threshold is above every score seen between strangers, so that nobody is linked by chance"
+	default:
+		return "chosen from the scores, without truth: in another party that holds each person once, a record's second-best match is somebody else, which tells how high strangers score; the threshold is where the expected balance of wrong and missed links (F1) is best"
+	}
+}
+
+// linkedWriter writes the linked folder.
+type linkedWriter struct {
+	dir      *formats.OutputDir
+	res      *linkage.Result
+	files    []*formats.FiltersFile
+	secret   []byte
+	perParty bool
+	m        *formats.LinkedManifest
+}
+
+func (w *linkedWriter) write() error {
+	for _, step := range []func() error{w.links, w.people, w.needs, w.pairs, w.rest} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// file writes one file of the folder.
+func (w *linkedWriter) file(name string, mode uint32, write func(io.Writer) error) error {
+	f, err := w.dir.Create(name, fsMode(mode))
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	if err := write(f); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// table writes a table and notes its digest in the manifest.
+func (w *linkedWriter) table(name string, columns []formats.Column, write func(*formats.TableWriter) error) error {
+	sum := sha256.New()
+	err := w.file(name, 0o600, func(f io.Writer) error {
+		t, err := formats.NewTableWriter(io.MultiWriter(f, hashWriter{sum}), columns, map[string]string{"project": w.m.Project, "tool": w.m.Tool})
+		if err != nil {
+			return err
+		}
+		if err := write(t); err != nil {
+			return err
+		}
+		return t.Close()
+	})
+	w.m.Files = append(w.m.Files, formats.LinkedFile{Name: name, SHA256: hex.EncodeToString(sum.Sum(nil))})
+	return err
+}
+
+type hashWriter struct{ hash.Hash }
+
+// tableRows is how many rows are handed to a table at a time.
+const tableRows = 1 << 14
+
+func (w *linkedWriter) links() error {
+	res := w.res
+	shared := res.PersonIDs(w.secret, "")
+	for p, name := range res.Parties {
+		ids := shared
+		if w.perParty {
+			ids = res.PersonIDs(w.secret, name)
+		}
+		l := &formats.Links{}
+		for i := res.First[p]; i < res.First[p+1]; i++ {
+			l.Records = append(l.Records, formats.RecordID(res.IDs[i]))
+			l.Persons = append(l.Persons, formats.PersonID(ids[res.Person[i]]))
+		}
+		if err := w.file(path.Join(formats.LinkedLinksFolder, name+".csv"), 0o644, func(f io.Writer) error { return formats.WriteLinks(f, l) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *linkedWriter) people() error {
+	res := w.res
+	ids := res.PersonIDs(w.secret, "")
+	return w.table(formats.LinkedPeopleFile, formats.PeopleColumns, func(t *formats.TableWriter) error {
+		person, party, record := columns3()
+		for p, name := range res.Parties {
+			for i := res.First[p]; i < res.First[p+1]; i++ {
+				person = append(person, formats.PersonID(ids[res.Person[i]]).String())
+				party = append(party, name)
+				record = append(record, formats.RecordID(res.IDs[i]).String())
+				if len(person) == tableRows {
+					if err := t.Append(person, party, record); err != nil {
+						return err
+					}
+					person, party, record = person[:0], party[:0], record[:0]
+				}
+			}
+		}
+		return t.Append(person, party, record)
+	})
+}
+
+func columns3() (a, b, c []string) {
+	return make([]string, 0, tableRows), make([]string, 0, tableRows), make([]string, 0, tableRows)
+}
+
+func (w *linkedWriter) needs() error {
+	return w.table(formats.LinkedNeedsFile, formats.NeedsColumns, func(t *formats.TableWriter) error {
+		record, need, value := columns3()
+		for _, name := range w.res.Parties {
+			for _, f := range w.files {
+				if f.Header.Party != name {
+					continue
+				}
+				for n, layout := range f.Manifest.Needs {
+					for i, code := range f.Needs[n] {
+						if code == 0 {
+							continue
+						}
+						record = append(record, f.IDs[i].String())
+						need = append(need, layout.Name)
+						value = append(value, layout.Values[code-1])
+						if len(record) == tableRows {
+							if err := t.Append(record, need, value); err != nil {
+								return err
+							}
+							record, need, value = record[:0], need[:0], value[:0]
+						}
+					}
+				}
+			}
+		}
+		return t.Append(record, need, value)
+	})
+}
+
+func (w *linkedWriter) pairs() error {
+	res := w.res
+	return w.table(formats.LinkedPairsFile, formats.PairsColumns, func(t *formats.TableWriter) error {
+		a, b, stage := columns3()
+		score := make([]float64, 0, tableRows)
+		accepted := make([]bool, 0, tableRows)
+		for _, p := range res.Pairs {
+			a = append(a, formats.RecordID(res.IDs[p.A]).String())
+			b = append(b, formats.RecordID(res.IDs[p.B]).String())
+			score = append(score, p.Score)
+			ok := res.Accepted(p)
+			accepted = append(accepted, ok)
+			stage = append(stage, stageOf(p, ok, res.Score()))
+			if len(a) == tableRows {
+				if err := t.Append(a, b, score, accepted, stage); err != nil {
+					return err
+				}
+				a, b, score, accepted, stage = a[:0], b[:0], score[:0], accepted[:0], stage[:0]
+			}
+		}
+		return t.Append(a, b, score, accepted, stage)
+	})
+}
+
+// stageOf names what decided about a pair.
+func stageOf(p linkage.Pair, accepted bool, threshold float64) string {
+	switch {
+	case accepted && p.Score >= threshold:
+		return "threshold"
+	case accepted:
+		return "person" // under the threshold, but both belong with others
+	case p.Score >= threshold:
+		return "rules" // at the threshold, but kept apart by the rules for persons
+	default:
+		return "score"
+	}
+}
+
+func (w *linkedWriter) rest() error {
+	err := w.file(formats.LinkedSecretFile, 0o600, func(f io.Writer) error {
+		_, err := fmt.Fprintf(f, "cohortlink person secret, version 1\n%s\n", hex.EncodeToString(w.secret))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return w.file(formats.LinkedManifestFile, 0o600, func(f io.Writer) error { return formats.WriteLinkedManifest(f, w.m) })
+}
+
+func (l *linkRun) tell(m *formats.LinkedManifest) {
+	ui := l.app.ui
+	ui.resultf("linked %s of %s into %s, comparing %s pairs\n", plural(m.Records, "record"), parties(len(m.Parties)), plural(m.Persons, "person"), short(float64(m.Compared)))
+	ui.resultf("threshold  %.3f, %s\n", m.Threshold.Score, m.Threshold.Chosen)
+	if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
+		ui.resultf("estimate   precision %.3f, recall %.3f (made without truth: see the manifest)\n", *m.Estimate.Precision, *m.Estimate.Recall)
+	}
+	if m.Rules.TooLarge > 0 {
+		ui.warnf("%s would have had too many records to be one person, and were left apart", plural(m.Rules.TooLarge, "group"))
+	}
+	ui.resultf("wrote      %s: send links/PARTY.csv back to each party\n", l.out)
+}
+
+func parties(n int) string {
+	if n == 1 {
+		return "1 party"
+	}
+	return fmt.Sprintf("%d parties", n)
+}

@@ -1,0 +1,172 @@
+package formats
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The linked folder is what link leaves at the unit (SPEC.md, "The linked folder"):
+// links for each party, three tables, a secret, and a manifest that says what all of
+// them came from and holds their digests, so that a folder that was edited is noticed.
+
+// Names inside the linked folder.
+const (
+	LinkedManifestFile = "manifest.json"
+	LinkedPeopleFile   = "people.parquet"
+	LinkedNeedsFile    = "needs.parquet"
+	LinkedPairsFile    = "pairs.parquet"
+	LinkedSecretFile   = "person.secret"
+	LinkedLinksFolder  = "links"
+)
+
+// The tables of the linked folder.
+var (
+	PeopleColumns = []Column{{"person_id", TableString}, {"party", TableString}, {"record_id", TableString}}
+	NeedsColumns  = []Column{{"record_id", TableString}, {"need", TableString}, {"value", TableString}}
+	PairsColumns  = []Column{{"record_a", TableString}, {"record_b", TableString}, {"score", TableFloat64}, {"accepted", TableBool}, {"stage", TableString}}
+)
+
+// LinkedManifest says what a linked folder came from, how it was made, and how good
+// it is thought to be. It stays at the unit: its counts are exact.
+type LinkedManifest struct {
+	Version int    `json:"version"` // of the format: 1
+	Tool    string `json:"tool"`
+	Project string `json:"project"`
+	Schema  string `json:"schema"`
+	Key     string `json:"key"`
+	Created string `json:"created,omitempty"`
+
+	Parties  []LinkedParty  `json:"parties"` // by name
+	Needs    []NeedLayout   `json:"needs"`
+	Settings LinkedSettings `json:"settings"`
+
+	Threshold LinkedThreshold `json:"threshold"`
+	Estimate  LinkedEstimate  `json:"estimate"`
+
+	Compared uint64       `json:"pairs_compared"`
+	Floor    float64      `json:"pairs_floor"` // pairs that score less were not kept
+	Kept     int          `json:"pairs_kept"`
+	Persons  int          `json:"persons"`
+	Records  int          `json:"records"`
+	Rules    LinkedRules  `json:"rules"`
+	Files    []LinkedFile `json:"files"` // the tables, with their digests
+}
+
+// LinkedParty is one input.
+type LinkedParty struct {
+	Name         string   `json:"name"`
+	Filters      string   `json:"filters_sha256"`
+	Run          string   `json:"run"`
+	Records      int      `json:"records"`
+	SetAside     int      `json:"set_aside"`
+	LeftOut      string   `json:"left_out,omitempty"` // by opt-out; protected already
+	Deduplicated bool     `json:"deduplicated"`
+	Created      string   `json:"created,omitempty"`
+	Weak         []string `json:"weak,omitempty"`
+}
+
+// LinkedSettings are what the analyst chose.
+type LinkedSettings struct {
+	Threshold string `json:"threshold"`
+	PersonIDs string `json:"person_ids"`
+	Bits      int    `json:"filter_bits"`
+	Encoding  string `json:"encoding"`
+	Kernel    string `json:"kernel"`
+}
+
+// LinkedThreshold is the score that links need.
+type LinkedThreshold struct {
+	Value  string `json:"value"` // a fraction in lowest terms, exact
+	Score  float64
+	Chosen string `json:"chosen"` // how, in words
+}
+
+// LinkedEstimate is made without truth. Nil where there is nothing to say.
+type LinkedEstimate struct {
+	Precision *float64 `json:"precision"`
+	Recall    *float64 `json:"recall"`
+	TruePairs float64  `json:"true_pairs"`
+	Basis     string   `json:"basis"`
+}
+
+// LinkedRules counts how often a rule kept records apart.
+type LinkedRules struct {
+	SameParty int `json:"same_party"`
+	TooLarge  int `json:"too_large"`
+}
+
+// LinkedFile is a file of the folder.
+type LinkedFile struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
+
+const maxLinkedManifest = 8 << 20
+
+// WriteLinkedManifest writes a manifest.
+func WriteLinkedManifest(w io.Writer, m *LinkedManifest) error {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
+}
+
+// ReadLinkedManifest reads the manifest of a linked folder.
+func ReadLinkedManifest(dir string) (*LinkedManifest, error) {
+	path := filepath.Join(dir, LinkedManifestFile)
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not a linked folder: it has no %s\nname the folder that \"cohortlink link\" wrote", dir, LinkedManifestFile)
+	} else if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxLinkedManifest+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	var m LinkedManifest
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.DisallowUnknownFields()
+	if len(text) > maxLinkedManifest || d.Decode(&m) != nil {
+		return nil, fmt.Errorf("%s is damaged: link again", path)
+	}
+	if m.Version != 1 {
+		return nil, fmt.Errorf("%s is of version %d; this cohortlink reads version 1", path, m.Version)
+	}
+	return &m, nil
+}
+
+// ReadLinkedTable reads a table of the folder to its end, handing out its rows in
+// runs, and then holds its digest against the manifest's. What each was given must
+// not be relied on before ReadLinkedTable returns nil.
+func (m *LinkedManifest) ReadLinkedTable(dir, name string, columns []Column, each func(t *TableReader) error) error {
+	path := filepath.Join(dir, name)
+	t, err := OpenTable(path, columns)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	for {
+		if err := each(t); err == io.EOF {
+			break
+		} else if err != nil {
+			return err
+		}
+	}
+	digest := t.Digest()
+	for _, f := range m.Files {
+		if f.Name == name && f.SHA256 == hex.EncodeToString(digest[:]) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not the file that link wrote: it was changed since\nlink again", path)
+}
