@@ -25,6 +25,20 @@ func step(score float64) int {
 	return k
 }
 
+// strata is how many groups records are split into by the ones of their filters.
+// A record with a missing date of birth has fewer, meets more strangers at the same
+// score, and scores less with its true partner; taken together with complete
+// records it would make strangers look rarer than they are where it counts.
+const strata = 4
+
+func (s *sample) stratum(ones uint16) int {
+	k := 0
+	for k < len(s.cuts) && ones >= s.cuts[k] {
+		k++
+	}
+	return k
+}
+
 // ranks is how many best scores of a record are kept where the other party may
 // hold one person several times. The largest groups of duplicates seen in one
 // party (splink's fake1000) have up to ten records.
@@ -33,6 +47,7 @@ const ranks = 12
 // A sample is what a share of the records scores against all others.
 type sample struct {
 	looks []look
+	cuts  [strata - 1]uint16 // ones at which one stratum of records ends and the next begins
 	// above[k]: estimated pairs of the whole comparison that score k/grid or more.
 	above [grid + 2]float64
 }
@@ -44,6 +59,7 @@ type look struct {
 	size    int // records of b that each record of a is held against
 	weight  float64
 	best    []best // of each sampled record, best first, at most ranks
+	ones    []uint16
 	perRow  int
 	sampled int
 }
@@ -79,6 +95,13 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 	share := min(1, max(sampleBudget, pairs/sampleShare)/max(pairs, 1))
 
 	s := &sample{}
+	sorted := slices.Clone(r.ones)
+	slices.Sort(sorted)
+	for i := range s.cuts {
+		if len(sorted) > 0 {
+			s.cuts[i] = sorted[len(sorted)*(i+1)/strata]
+		}
+	}
 	type job struct {
 		look   *look
 		rows   []int32
@@ -103,6 +126,9 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 				l.perRow = ranks
 			}
 			l.best = make([]best, m*l.perRow)
+			for _, row := range rows {
+				l.ones = append(l.ones, r.ones[r.first[a]+int(row)])
+			}
 			jobs = append(jobs, &job{look: l, rows: rows})
 		}
 	}
