@@ -3,10 +3,10 @@ package formats
 // Arrow extracts: the IPC stream format, and the IPC file format, which puts an index behind much the same bytes. A
 // stream is read from front to back, a file by its index: not every writer (Polars) leaves a readable stream in it.
 //
-// The library believes the sizes that a message states. So a stream's messages are cut out by a reader of ours,
-// which makes room only for bytes that are in the file, and everything else is made room for by an allocator that
-// refuses to go far beyond the file's own size. What the library makes of a damaged message may panic, in our own
-// goroutine, where it is recovered from. The format has no checksum.
+// Metadata is checked by arrow_guard.go before the library believes it. A stream's messages are cut out by a reader
+// of ours, which makes room only for bytes that are in the file, and everything else is made room for by an
+// allocator that refuses to go far beyond the file's own size. What the library makes of a damaged message may panic,
+// in our own goroutine, where it is recovered from. The format has no checksum.
 //
 // The format: https://arrow.apache.org/docs/format/Columnar.html, "Serialization and Interprocess Communication".
 
@@ -89,12 +89,8 @@ func (a *arrowRows) openFile() (err error) {
 	if a.bytes, err = digestAll(a.src); err != nil {
 		return err
 	}
-	tail := make([]byte, 6)
-	if _, err := a.bytes.ReadAt(tail, max(0, a.src.size-6)); err != nil {
+	if err := checkArrowFooter(a.bytes); err != nil {
 		return err
-	}
-	if a.src.size < 18 || string(tail) != "ARROW1" {
-		return damaged("it does not end as an Arrow file does; it may be cut off")
 	}
 	a.file, err = ipc.NewFileReader(a.bytes, ipc.WithAllocator(a.budget))
 	if err != nil {
@@ -242,8 +238,11 @@ func (m *arrowMessages) read() (*ipc.Message, error) {
 	if err := m.full(head); err != nil {
 		return nil, err
 	}
-	meta, none := memory.NewBufferBytes(head), memory.NewBufferBytes(nil)
-	size := ipc.NewMessage(meta, none).BodyLen()
+	if err := checkArrowHead(head); err != nil {
+		return nil, err
+	}
+	meta := memory.NewBufferBytes(head)
+	size := ipc.NewMessage(meta, memory.NewBufferBytes(nil)).BodyLen()
 	if size < 0 || size > m.left {
 		return nil, damaged("a message of %d bytes, with %d left; it may be cut off", size, m.left)
 	}
