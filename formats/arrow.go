@@ -194,6 +194,9 @@ type arrowMessages struct {
 	left   int64 // bytes of the stream not read yet
 	budget *arrowBudget
 	err    error // what ended the stream, if not its proper end
+
+	shape   *arrowShape // of the schema, which comes first
+	missing int         // dictionaries that have to come before the first batch
 }
 
 func (m *arrowMessages) Retain()  {}
@@ -238,7 +241,7 @@ func (m *arrowMessages) read() (*ipc.Message, error) {
 	if err := m.full(head); err != nil {
 		return nil, err
 	}
-	if err := checkArrowHead(head); err != nil {
+	if err := m.check(head); err != nil {
 		return nil, err
 	}
 	meta := memory.NewBufferBytes(head)
@@ -254,6 +257,25 @@ func (m *arrowMessages) read() (*ipc.Message, error) {
 		return nil, err
 	}
 	return ipc.NewMessage(meta, memory.NewBufferBytes(body)), nil
+}
+
+// check checks a message's metadata: first comes the schema, then as many dictionaries as it has, then batches and
+// changed dictionaries in any order.
+func (m *arrowMessages) check(head []byte) error {
+	kind := byte(headerBatch)
+	switch {
+	case m.shape == nil:
+		m.shape = new(arrowShape)
+		err := checkArrowHead(head, headerSchema, m.shape)
+		m.missing = len(m.shape.dictionaries)
+		return err
+	case m.missing > 0:
+		kind = headerDictionary
+		m.missing--
+	case arrowKind(head) == headerDictionary:
+		kind = headerDictionary
+	}
+	return checkArrowHead(head, kind, m.shape)
 }
 
 func (m *arrowMessages) number() (uint32, error) {

@@ -34,6 +34,14 @@ func (t flatTable) field(i int) int {
 // follow is where the offset at the given place points.
 func (t flatTable) follow(at int) int { return at + int(binary.LittleEndian.Uint32(t.b[at:])) }
 
+// number is the 8-byte number in field i, 0 if there is none.
+func (t flatTable) number(i int) uint64 {
+	if at := t.field(i); at != 0 {
+		return binary.LittleEndian.Uint64(t.b[at:])
+	}
+	return 0
+}
+
 // table is the table in field i.
 func (t flatTable) table(i int) (flatTable, bool) {
 	at := t.field(i)
@@ -60,39 +68,67 @@ func (t flatTable) vector(i, size int) (from, n int, err error) {
 }
 
 const (
-	messageHeaderType, messageHeader                = 1, 2
-	footerSchema, footerDictionaries, footerBatches = 1, 2, 3
-	schemaFields, schemaMetadata                    = 1, 2
-	fieldChildren, fieldMetadata                    = 5, 6
-	batchVariadic, dictionaryBatchData              = 4, 1
-	headerSchema, headerDictionary, headerBatch     = 1, 2, 3
+	messageHeaderType, messageHeader                         = 1, 2
+	footerSchema, footerDictionaries, footerBatches          = 1, 2, 3
+	schemaFields, schemaMetadata                             = 1, 2
+	fieldType, fieldDictionary, fieldChildren, fieldMetadata = 2, 4, 5, 6
+	dictionaryID, dictionaryBatchID, dictionaryBatchData     = 0, 0, 1
+	batchVariadic                                            = 4
+
+	headerSchema, headerDictionary, headerBatch = 1, 2, 3
+	typeBinaryView, typeStringView              = 23, 24
 )
 
-// checkArrowHead checks the metadata of a message.
-func checkArrowHead(head []byte) error {
+// arrowShape is what a schema says about the messages to come.
+type arrowShape struct {
+	fields       int
+	views        int             // columns of views, outside dictionaries
+	dictionaries map[uint64]bool // by ID: whether the values are views
+}
+
+// checkArrowHead checks the metadata of a message, which has to be of the given kind: the library takes some messages
+// for what it expects without looking. A schema is entered in shape, which for the other kinds is that schema's.
+func checkArrowHead(head []byte, kind byte, shape *arrowShape) error {
 	message := flatRoot(head)
-	kind := message.field(messageHeaderType)
+	at := message.field(messageHeaderType)
 	header, ok := message.table(messageHeader)
-	if kind == 0 || !ok {
-		return damaged("a message is empty")
+	if at == 0 || !ok || head[at] != kind {
+		return damaged("a message is of another kind than belongs there")
 	}
-	switch head[kind] {
+	switch kind {
 	case headerSchema:
-		return checkArrowSchema(header)
+		return shape.schema(header)
 	case headerDictionary:
+		views := 0
+		if shape.dictionaries[header.number(dictionaryBatchID)] {
+			views = 1
+		}
 		if header, ok = header.table(dictionaryBatchData); !ok {
 			return damaged("a dictionary is empty")
 		}
-		return checkArrowVariadic(header)
-	case headerBatch:
-		return checkArrowVariadic(header)
+		return checkArrowVariadic(header, views)
 	}
-	return damaged("a message is of a kind that does not belong here")
+	return checkArrowVariadic(header, shape.views)
 }
 
-// checkArrowVariadic checks how many buffers a record batch announces for columns of views.
-func checkArrowVariadic(batch flatTable) error {
+// arrowKind is the kind of message that head is the metadata of, 0 for none.
+func arrowKind(head []byte) byte {
+	if at := flatRoot(head).field(messageHeaderType); at != 0 {
+		return head[at]
+	}
+	return 0
+}
+
+// checkArrowVariadic checks how many buffers a record batch announces for each of its columns of views. The library
+// reads that many numbers whether they are there or not.
+func checkArrowVariadic(batch flatTable, views int) error {
+	if views == 0 {
+		return nil
+	}
 	from, n, err := batch.vector(batchVariadic, 8)
+	if err == nil && n < views {
+		err = damaged("a column of views has no buffers")
+	}
 	for i := 0; i < n && err == nil; i++ {
 		if count := binary.LittleEndian.Uint64(batch.b[from+8*i:]); count > uint64(len(batch.b)) {
 			err = damaged("a column is given as %d buffers", count)
@@ -101,22 +137,22 @@ func checkArrowVariadic(batch flatTable) error {
 	return err
 }
 
-func checkArrowSchema(s flatTable) error {
-	if _, _, err := s.vector(schemaMetadata, 4); err != nil {
+func (s *arrowShape) schema(t flatTable) error {
+	if _, _, err := t.vector(schemaMetadata, 4); err != nil {
 		return err
 	}
-	fields := 0
-	return checkArrowFields(s, schemaFields, &fields, 0)
+	s.dictionaries = make(map[uint64]bool)
+	return s.enter(t, schemaFields, 0)
 }
 
-// checkArrowFields checks the fields in a vector of a schema or of a field. Offsets only point onwards, so there are
-// no circles; but the same field may be pointed to again and again, and so they are counted.
-func checkArrowFields(t flatTable, vector int, fields *int, depth int) error {
+// enter checks the fields in a vector of a schema or of a field. Offsets only point onwards, so there are no circles;
+// but the same field may be pointed to again and again, and so they are counted.
+func (s *arrowShape) enter(t flatTable, vector, depth int) error {
 	from, n, err := t.vector(vector, 4)
 	if err != nil {
 		return err
 	}
-	if *fields += n; *fields > 2*maxColumns || depth > 64 {
+	if s.fields += n; s.fields > 2*maxColumns || depth > 64 {
 		return damaged("its schema has more than %d columns, or they are nested too deeply", 2*maxColumns)
 	}
 	for i := range n {
@@ -124,7 +160,17 @@ func checkArrowFields(t flatTable, vector int, fields *int, depth int) error {
 		if _, _, err := field.vector(fieldMetadata, 4); err != nil {
 			return err
 		}
-		if err := checkArrowFields(field, fieldChildren, fields, depth+1); err != nil {
+		view := false
+		if at := field.field(fieldType); at != 0 {
+			view = field.b[at] == typeBinaryView || field.b[at] == typeStringView
+		}
+		if d, ok := field.table(fieldDictionary); ok {
+			id := d.number(dictionaryID)
+			s.dictionaries[id] = s.dictionaries[id] || view
+		} else if view {
+			s.views++
+		}
+		if err := s.enter(field, fieldChildren, depth+1); err != nil {
 			return err
 		}
 	}
@@ -158,10 +204,11 @@ func checkArrowFooter(r *digested) error {
 	if !ok {
 		return damaged("its footer has no schema")
 	}
-	if err := checkArrowSchema(schema); err != nil {
+	var shape arrowShape
+	if err := shape.schema(schema); err != nil {
 		return err
 	}
-	for _, blocks := range []int{footerDictionaries, footerBatches} {
+	for blocks, kind := range map[int]byte{footerDictionaries: headerDictionary, footerBatches: headerBatch} {
 		const blockSize = 24 // struct Block: offset, length of metadata and 4 bytes unused, length of body
 		from, n, err := footer.vector(blocks, blockSize)
 		for i := 0; i < n && err == nil; i++ {
@@ -170,7 +217,7 @@ func checkArrowFooter(r *digested) error {
 			if at < 8 || head < 8 || body < 0 || at > end || head > min(end-at, maxArrowHead) || body > end-at-head {
 				return damaged("a batch lies outside the file")
 			}
-			err = checkArrowBlock(r, at, head)
+			err = checkArrowBlock(r, at, head, kind, &shape)
 		}
 		if err != nil {
 			return err
@@ -180,7 +227,7 @@ func checkArrowFooter(r *digested) error {
 }
 
 // checkArrowBlock checks the metadata of a message in a file, which 4 or 8 bytes of length come before.
-func checkArrowBlock(r *digested, at, length int64) error {
+func checkArrowBlock(r *digested, at, length int64, kind byte, shape *arrowShape) error {
 	head := make([]byte, length)
 	if _, err := r.ReadAt(head, at); err != nil {
 		return err
@@ -188,5 +235,5 @@ func checkArrowBlock(r *digested, at, length int64) error {
 	if binary.LittleEndian.Uint32(head) == 0xFFFFFFFF {
 		head = head[4:]
 	}
-	return checkArrowHead(head[4:])
+	return checkArrowHead(head[4:], kind, shape)
 }

@@ -118,22 +118,40 @@ func (p *parquetPages) read() (file.Page, error) {
 		p.dictionary = int(h.values)
 		return file.NewDictionaryPage(buf, int32(h.values), encoding), nil
 	case dataPage:
-		p.values -= h.values
-		start, err := levelsLength(data, p.column.MaxDefinitionLevel(), parquet.Encoding(h.defEncoding))
-		if err == nil {
-			encoding, err = p.checkValues(data[start:], h.values, encoding)
+		h.defLevels = 0
+		levels, err = levelsLength(data, p.column.MaxDefinitionLevel(), parquet.Encoding(h.defEncoding))
+		if err == nil && levels > 0 {
+			h.defLevels, levels = levels-4, 4 // behind their length
 		}
-		if err != nil {
-			return nil, damaged("column %q: %v", p.column.Name(), err)
-		}
-		return file.NewDataPageV1(buf, int32(h.values), encoding, parquet.Encoding(h.defEncoding), parquet.Encoding(h.repEncoding), int32(h.unpacked)), nil
-	default:
-		p.values -= h.values
-		if encoding, err = p.checkValues(data[levels:], h.values, encoding); err != nil {
-			return nil, damaged("column %q: %v", p.column.Name(), err)
-		}
-		return file.NewDataPageV2(buf, int32(h.values), int32(h.nulls), int32(h.rows), encoding, int32(h.defLevels), int32(h.repLevels), int32(h.unpacked), h.compressed), nil
+	case dataPageV2:
+		levels = h.repLevels
 	}
+	if err == nil {
+		encoding, err = p.checkData(data[levels:], h, encoding)
+	}
+	if err != nil {
+		return nil, damaged("column %q: %v", p.column.Name(), err)
+	}
+	p.values -= h.values
+	if h.kind == dataPage {
+		return file.NewDataPageV1(buf, int32(h.values), encoding, parquet.Encoding(h.defEncoding), parquet.Encoding(h.repEncoding), int32(h.unpacked)), nil
+	}
+	return file.NewDataPageV2(buf, int32(h.values), int32(h.nulls), int32(h.rows), encoding, int32(h.defLevels), int32(h.repLevels), int32(h.unpacked), h.compressed), nil
+}
+
+// checkData checks the definition levels that data begins with and the values behind them.
+func (p *parquetPages) checkData(data []byte, h pageHeader, encoding parquet.Encoding) (parquet.Encoding, error) {
+	present := h.values
+	if p.column.MaxDefinitionLevel() > 0 {
+		var err error
+		if present, err = countPresent(data[:h.defLevels], h.values); err != nil {
+			return encoding, err
+		}
+	}
+	if present == 0 {
+		return encoding, nil // and nothing is decoded; writers leave all sorts of things there
+	}
+	return p.checkValues(data[h.defLevels:], present, encoding)
 }
 
 // pageHeader is what is needed of a PageHeader (parquet.thrift).

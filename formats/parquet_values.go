@@ -12,8 +12,8 @@ import (
 	"github.com/apache/arrow/go/v15/parquet"
 )
 
-// levelsLength is how many bytes the definition levels take in a version 1 data page. Columns are not nested, so the
-// levels are 0 or 1, and there are no repetition levels.
+// levelsLength is how many bytes the definition levels take at the head of a version 1 data page. Columns are not
+// nested, so the levels are 0 or 1, and there are no repetition levels.
 func levelsLength(data []byte, maxLevel int16, encoding parquet.Encoding) (int64, error) {
 	if maxLevel == 0 {
 		return 0, nil
@@ -21,22 +21,51 @@ func levelsLength(data []byte, maxLevel int16, encoding parquet.Encoding) (int64
 	if encoding != parquet.Encodings.RLE {
 		return 0, errors.New("definition levels in an encoding that is long out of use")
 	}
-	if len(data) < 4 {
+	if len(data) < 4 || int64(binary.LittleEndian.Uint32(data)) > int64(len(data)-4) {
 		return 0, errors.New("page smaller than its levels")
 	}
-	length := 4 + int64(binary.LittleEndian.Uint32(data))
-	if length > int64(len(data)) {
-		return 0, errors.New("page smaller than its levels")
+	return 4 + int64(binary.LittleEndian.Uint32(data)), nil
+}
+
+// countPresent counts the values that are not null by definition levels of 0 and 1 (Encodings.md, "Run Length
+// Encoding / Bit-Packing Hybrid"). There have to be as many levels as values: where they run out, the library would
+// wait for them for ever.
+func countPresent(levels []byte, values int64) (present int64, err error) {
+	for values > 0 {
+		head, n := binary.Uvarint(levels)
+		if n <= 0 || n == len(levels) {
+			return 0, errors.New("there are fewer definition levels than values")
+		}
+		levels = levels[n:]
+		if head&1 == 0 { // one level, head>>1 times
+			run := int64(min(head>>1, uint64(values)))
+			if levels[0] > 1 {
+				return 0, errors.New("a definition level is neither 0 nor 1")
+			}
+			present += run * int64(levels[0])
+			levels, values = levels[1:], values-run
+			continue
+		}
+		packed := levels[:min(uint64(len(levels)), head>>1)] // 8 levels to a byte
+		levels = levels[len(packed):]
+		for _, b := range packed {
+			if values < 8 {
+				b &= 1<<max(values, 0) - 1
+			}
+			present += int64(bits.OnesCount8(b))
+			values -= 8
+		}
 	}
-	return length, nil
+	return present, nil
 }
 
 // byteStreamSplit is the one encoding in use that the library does not know (Encodings.md, "Byte Stream Split"):
 // DuckDB writes it. Its number is from parquet.thrift.
 const byteStreamSplit = parquet.Encoding(9)
 
-// checkValues checks the numbers at the head of encoded values by which the library makes room, and gives the
-// encoding that the values are in: those that the library could not decode are turned into plain ones.
+// checkValues checks the numbers at the head of encoded values by which the library makes room, or that decide how
+// long it looks for values, and gives the encoding that they are in: those that the library could not decode are
+// turned into plain ones.
 func (p *parquetPages) checkValues(data []byte, values int64, encoding parquet.Encoding) (parquet.Encoding, error) {
 	switch encoding {
 	case parquet.Encodings.RLEDict, parquet.Encodings.PlainDict:
@@ -57,6 +86,10 @@ func (p *parquetPages) checkValues(data []byte, values int64, encoding parquet.E
 			_, err = checkDelta(data[n:], values)
 		}
 		return encoding, err
+	case parquet.Encodings.RLE: // of booleans
+		if len(data) < 4 || int64(binary.LittleEndian.Uint32(data)) > int64(len(data)-4) {
+			return encoding, errors.New("run-length encoding is cut off")
+		}
 	case byteStreamSplit:
 		width := map[parquet.Type]int{parquet.Types.Float: 4, parquet.Types.Int32: 4, parquet.Types.Double: 8, parquet.Types.Int64: 8}[p.column.PhysicalType()]
 		if p.column.PhysicalType() == parquet.Types.FixedLenByteArray {
@@ -116,8 +149,8 @@ func checkIndices(data []byte, width int, values int64, entries uint64) error {
 	return nil
 }
 
-// checkDelta checks delta-encoded whole numbers (Encodings.md, "Delta Encoding"), of which there may be at most
-// values, and gives their length.
+// checkDelta checks delta-encoded whole numbers (Encodings.md, "Delta Encoding"), of which there have to be as many
+// as values, and gives their length.
 func checkDelta(data []byte, values int64) (length int, err error) {
 	cut := errors.New("delta encoding is cut off")
 	number := func() uint64 {
@@ -134,7 +167,7 @@ func checkDelta(data []byte, values int64) (length int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if block == 0 || block > 1<<20 || minis == 0 || minis > block || count > uint64(values) {
+	if block == 0 || block > 1<<20 || minis == 0 || block%minis != 0 || block/minis%8 != 0 || count != uint64(values) {
 		return 0, errors.New("delta encoding contradicts its page")
 	}
 	perMini := block / minis
