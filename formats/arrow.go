@@ -3,10 +3,10 @@ package formats
 // Arrow extracts: the IPC stream format, and the IPC file format, which puts an index behind much the same bytes. A
 // stream is read from front to back, a file by its index: not every writer (Polars) leaves a readable stream in it.
 //
-// The library believes the sizes that a message states. So a stream's messages are cut out by a reader of ours,
-// which makes room only for bytes that are in the file, and everything else is made room for by an allocator that
-// refuses to go far beyond the file's own size. What the library makes of a damaged message may panic, in our own
-// goroutine, where it is recovered from. The format has no checksum.
+// Metadata is checked by arrow_guard.go before the library believes it. A stream's messages are cut out by a reader
+// of ours, which makes room only for bytes that are in the file, and everything else is made room for by an
+// allocator that refuses to go far beyond the file's own size. What the library makes of a damaged message may panic,
+// in our own goroutine, where it is recovered from. The format has no checksum.
 //
 // The format: https://arrow.apache.org/docs/format/Columnar.html, "Serialization and Interprocess Communication".
 
@@ -89,12 +89,8 @@ func (a *arrowRows) openFile() (err error) {
 	if a.bytes, err = digestAll(a.src); err != nil {
 		return err
 	}
-	tail := make([]byte, 6)
-	if _, err := a.bytes.ReadAt(tail, max(0, a.src.size-6)); err != nil {
+	if err := checkArrowFooter(a.bytes); err != nil {
 		return err
-	}
-	if a.src.size < 18 || string(tail) != "ARROW1" {
-		return damaged("it does not end as an Arrow file does; it may be cut off")
 	}
 	a.file, err = ipc.NewFileReader(a.bytes, ipc.WithAllocator(a.budget))
 	if err != nil {
@@ -198,6 +194,9 @@ type arrowMessages struct {
 	left   int64 // bytes of the stream not read yet
 	budget *arrowBudget
 	err    error // what ended the stream, if not its proper end
+
+	shape   *arrowShape // of the schema, which comes first
+	missing int         // dictionaries that have to come before the first batch
 }
 
 func (m *arrowMessages) Retain()  {}
@@ -242,8 +241,11 @@ func (m *arrowMessages) read() (*ipc.Message, error) {
 	if err := m.full(head); err != nil {
 		return nil, err
 	}
-	meta, none := memory.NewBufferBytes(head), memory.NewBufferBytes(nil)
-	size := ipc.NewMessage(meta, none).BodyLen()
+	if err := m.check(head); err != nil {
+		return nil, err
+	}
+	meta := memory.NewBufferBytes(head)
+	size := ipc.NewMessage(meta, memory.NewBufferBytes(nil)).BodyLen()
 	if size < 0 || size > m.left {
 		return nil, damaged("a message of %d bytes, with %d left; it may be cut off", size, m.left)
 	}
@@ -255,6 +257,25 @@ func (m *arrowMessages) read() (*ipc.Message, error) {
 		return nil, err
 	}
 	return ipc.NewMessage(meta, memory.NewBufferBytes(body)), nil
+}
+
+// check checks a message's metadata: first comes the schema, then as many dictionaries as it has, then batches and
+// changed dictionaries in any order.
+func (m *arrowMessages) check(head []byte) error {
+	kind := byte(headerBatch)
+	switch {
+	case m.shape == nil:
+		m.shape = new(arrowShape)
+		err := checkArrowHead(head, headerSchema, m.shape)
+		m.missing = len(m.shape.dictionaries)
+		return err
+	case m.missing > 0:
+		kind = headerDictionary
+		m.missing--
+	case arrowKind(head) == headerDictionary:
+		kind = headerDictionary
+	}
+	return checkArrowHead(head, kind, m.shape)
 }
 
 func (m *arrowMessages) number() (uint32, error) {

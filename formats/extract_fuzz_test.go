@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -113,7 +112,6 @@ func addFiles(f *testing.F, endings ...string) {
 }
 
 func FuzzExtractParquet(f *testing.F) {
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(2 << 30))
 	addFiles(f, ".parquet")
 	f.Add(textParquet(f, []string{"a", "b"}, [][]string{{"1", "2"}, {"3", "4"}}))
 	f.Add(testTable(f, 10, 10))
@@ -121,7 +119,6 @@ func FuzzExtractParquet(f *testing.F) {
 }
 
 func FuzzExtractArrow(f *testing.F) {
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(2 << 30))
 	addFiles(f, ".arrow", ".arrows", ".feather")
 	f.Add(textArrow(f, []string{"a", "b"}, [][]string{{"1", "2"}, {"3", "4"}}, true))
 	f.Fuzz(func(t *testing.T, data []byte) { fuzzExtract(t, "x.arrow", data, ExtractOptions{}) })

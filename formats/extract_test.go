@@ -371,3 +371,30 @@ func overwrite(t interface{ Fatal(...any) }, path string, data []byte) {
 		t.Fatal(err)
 	}
 }
+
+// What stands in a row never reaches a message about it.
+func TestErrorsHideCells(t *testing.T) {
+	const secret = "Canary"
+	damaged := []string{
+		"a,b\n" + secret + "\n", "a,b\n\"" + secret + ",2\n3,4\n", "a,b\n" + secret + "\"x,2\n", "a,b\n\"" + secret + "\"x,2\n",
+		"a,b\n" + secret + "\x00,2\n", "a,b\n" + secret + "\xe9,2\n", "a,b\n" + strings.Repeat(secret, maxRow/5) + ",2\n",
+	}
+	for _, data := range damaged {
+		got, err := readExtract(writeFile(t, "x.csv", []byte(data)), ExtractOptions{})
+		if err != nil || len(got.bad) != 1 {
+			t.Fatalf("%v, %d rows set aside", err, len(got.bad))
+		}
+		if strings.Contains(got.bad[0], secret) {
+			t.Errorf("%s", got.bad[0])
+		}
+	}
+	rows := [][]string{{secret + "\xff"}, {secret + "\x00"}}
+	whole := textParquet(t, []string{"a"}, rows)
+	for cut := 1; cut < len(whole); cut += 7 {
+		bad := slices.Clone(whole)
+		bad[cut] ^= 0xff
+		if _, err := readExtract(writeFile(t, "x.parquet", bad), ExtractOptions{}); err != nil && strings.Contains(err.Error(), secret) {
+			t.Errorf("%v", err)
+		}
+	}
+}

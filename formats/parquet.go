@@ -1,6 +1,6 @@
 package formats
 
-// Parquet extracts, through the low-level reader parquet/file and the guard in parquet_pages.go. A few thousand rows
+// Parquet extracts, through the low-level reader parquet/file and the guard in parquet_guard.go. A few thousand rows
 // of every column are decoded at a time, side by side, and handed on as rows. The library's higher level, pqarrow,
 // reads whole columns and does so in goroutines of its own, where a panic over a damaged page ends the process.
 
