@@ -68,7 +68,7 @@ func (g groups) records() int {
 // and is left out. Parts are in order of key, and records in order of number.
 func (g groups) split(key []int32, least int) groups {
 	n := g.records()
-	packed := make([]uint64, 0, n) // key above record: sorting numbers is three times as fast as sorting by a function
+	packed := make([]uint64, 0, n) // key above record: 1.7 times as fast as sorting by a function, for half a million in random order
 	order := make([]int32, 0, n)
 	var out groups
 	for _, set := range g {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Why answers for whom links were missed, and whom wrong links joined.
@@ -117,14 +118,18 @@ type PartyPair struct {
 
 // Group is a dimension: linkage bias is how its rows differ.
 type Group struct {
-	Name string `json:"name"`
-	Rows []Row  `json:"rows"` // by label, with numbers in it by size
-	// Lowest and Highest are the labels of the rows with the lowest and highest
-	// recall among those large enough to be judged, Gap the difference of the two
-	// rates. They are empty, and 0, with fewer than two such rows.
-	Lowest  string  `json:"lowest,omitempty"`
+	Name         string `json:"name"`
+	Rows         []Row  `json:"rows"` // by label, with numbers in it by size
+	RecallGap    Gap    `json:"recall_gap"`
+	PrecisionGap Gap    `json:"precision_gap"`
+}
+
+// Gap is how far a rate of the groups of a dimension differs, among those that
+// are known and large enough to be judged. It is empty with fewer than two.
+type Gap struct {
+	Lowest  string  `json:"lowest,omitempty"` // labels of rows
 	Highest string  `json:"highest,omitempty"`
-	Gap     float64 `json:"gap"`
+	Gap     float64 `json:"gap"` // the difference of their rates
 	// Apart says that the two intervals do not overlap: more than the luck of the
 	// draw. The converse does not follow.
 	Apart bool `json:"apart"`
@@ -192,7 +197,8 @@ func Why(r Records, f Facts) (*Breakdown, error) {
 			g.Rows = append(g.Rows, row(label, l.group(d, i)))
 		}
 		slices.SortFunc(g.Rows, func(x, y Row) int { return compareLabels(x.Label, y.Label) })
-		g.compare()
+		g.RecallGap = gap(g.Rows, func(r Row) Share { return r.Recall })
+		g.PrecisionGap = gap(g.Rows, func(r Row) Share { return r.Precision })
 		b.Groups = append(b.Groups, g)
 	}
 	b.Wrong = wrongKinds(c, all, person, entity, f.Relations)
@@ -226,33 +232,20 @@ func share2(part, whole tally, slot int) Share {
 	return newShare(part.sum[slot], whole.sum[slot], whole.squares[slot])
 }
 
-// compare finds the groups that are best and worst served.
-func (g *Group) compare() {
-	var low, high *Row
-	judged := 0
-	for i := range g.Rows {
-		row := &g.Rows[i]
-		if row.Recall.TooFew || row.Label == NotKnown {
-			continue
-		}
-		judged++
-		if low == nil || row.Recall.Rate < low.Recall.Rate {
-			low = row
-		}
-		if high == nil || row.Recall.Rate > high.Recall.Rate {
-			high = row
-		}
+// gap compares one rate of the rows.
+func gap(rows []Row, of func(Row) Share) Gap {
+	judged := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return of(r).TooFew || r.Label == NotKnown })
+	if len(judged) < 2 {
+		return Gap{}
 	}
-	if judged < 2 {
-		return
-	}
-	g.Lowest, g.Highest = low.Label, high.Label
-	g.Gap = high.Recall.Rate - low.Recall.Rate
-	g.Apart = low.Recall.High < high.Recall.Low
+	byRate := func(x, y Row) int { return cmp.Compare(of(x).Rate, of(y).Rate) }
+	low, high := slices.MinFunc(judged, byRate), slices.MaxFunc(judged, byRate)
+	return Gap{low.Label, high.Label, of(high).Rate - of(low).Rate, of(low).High < of(high).Low}
 }
 
 // compareLabels compares text, but runs of digits in it by the number they are,
-// so that 5-9 comes before 10-14. What is not known comes last.
+// so that 5-9 comes before 10-14, and "under 18" where 18 would stand. What is
+// not known comes last.
 func compareLabels(x, y string) int {
 	if (x == NotKnown) != (y == NotKnown) {
 		if x == NotKnown {
@@ -273,7 +266,7 @@ func compareLabels(x, y string) int {
 		}
 		return s
 	}
-	a, b := x, y
+	a, b := strings.TrimPrefix(x, "under "), strings.TrimPrefix(y, "under ")
 	for a != "" && b != "" {
 		if n, m := digits(a), digits(b); n > 0 && m > 0 {
 			p, q := trimmed(a[:n]), trimmed(b[:m])

@@ -328,7 +328,7 @@ func TestWhyStory(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
 	for _, g := range b.Groups {
-		if g.Lowest != "" || g.Gap != 0 || g.Apart {
+		if g.RecallGap != (Gap{}) || g.PrecisionGap != (Gap{}) {
 			t.Errorf("groups of %q are too small to compare, but %+v", g.Name, g)
 		}
 	}
@@ -385,8 +385,11 @@ func TestWhyGap(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := b.Groups[0]
-	if g.Lowest != "B" || g.Highest != "A" || !g.Apart || g.Gap < 0.1 || g.Gap > 0.2 {
-		t.Errorf("%+v", g)
+	if gap := g.RecallGap; gap.Lowest != "B" || gap.Highest != "A" || !gap.Apart || gap.Gap < 0.1 || gap.Gap > 0.2 {
+		t.Errorf("%+v", gap)
+	}
+	if gap := g.PrecisionGap; gap.Gap != 0 || gap.Apart {
+		t.Errorf("nothing was joined wrongly, but %+v", gap)
 	}
 	if c := g.Rows[2]; c.Label != "C" || !c.Recall.TooFew || c.Recall.Whole != 10 {
 		t.Errorf("the small group: %+v", c)
@@ -450,13 +453,13 @@ func TestWhyJSON(t *testing.T) {
 }
 
 func TestCompareLabels(t *testing.T) {
-	labels := []string{NotKnown, "80+", "10-14", "5-9", "0-4", "B", "A", "A1", "A02", "a", "100+"}
+	labels := []string{NotKnown, "80+", "18 to 39", "under 18", "10-14", "5-9", "0-4", "B", "A", "A1", "A02", "a", "100+"}
 	slices.SortFunc(labels, compareLabels)
-	want := []string{"0-4", "5-9", "10-14", "80+", "100+", "A", "A1", "A02", "B", "a", NotKnown}
+	want := []string{"0-4", "5-9", "10-14", "under 18", "18 to 39", "80+", "100+", "A", "A1", "A02", "B", "a", NotKnown}
 	if !slices.Equal(labels, want) {
 		t.Errorf("%q, want %q", labels, want)
 	}
-	some := rapid.StringMatching(`[0-2a]{0,4}(not known)?`)
+	some := rapid.StringMatching(`(under )?[0-2a]{0,4}(not known)?`)
 	rapid.Check(t, func(t *rapid.T) {
 		x, y, z := some.Draw(t, "x"), some.Draw(t, "y"), some.Draw(t, "z")
 		sign := func(n int) int { return max(-1, min(1, n)) }
