@@ -201,8 +201,11 @@ func newWhyRow(label string, recall, precision quality.Share) whyRow {
 		Few: recall.TooFew,
 	}
 	row.TrueText, row.MissedText = whyCount(row.True), whyCount(row.Missed)
-	if row.Few {
+	switch {
+	case row.Few:
 		row.Note = whyTooSmall
+	case precision.TooFew:
+		row.Note = "precision " + whyTooSmall
 	}
 	return row
 }
