@@ -15,7 +15,8 @@ import (
 // risk. So causes overlap, their rows add up to more than all, and a cause looks
 // worse than it is where others come with it; Cause.Alone has the pairs that
 // carry no other. Precision under a label is over the linked pairs of which
-// either record carries it.
+// either record carries it, so a wrong pair of two groups counts in both, and
+// precision of every group can lie below that of all.
 
 // Facts are what is known about records beyond Records: one entry for each
 // record in every slice that is not nil.
@@ -209,6 +210,11 @@ func (f *Facts) check(r *Records) error {
 	n := len(r.Person)
 	if f.Causes != nil && len(f.Causes) != n {
 		return errors.New("causes are not of as many records as persons; give a list, empty or not, for each")
+	}
+	for i, words := range f.Causes {
+		if slices.Contains(words, None) || slices.Contains(words, "") {
+			return fmt.Errorf("record %d has a cause that is empty or called %q, which stands for no cause; leave it out", i, None)
+		}
 	}
 	for _, d := range f.Groups {
 		if len(d.Of) != n {

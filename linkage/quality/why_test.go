@@ -408,6 +408,8 @@ func TestWhyRefuses(t *testing.T) {
 	for name, f := range map[string]Facts{
 		"party not named": {Parties: two[:1]},
 		"causes":          {Parties: two, Causes: make([][]string, 3)},
+		"cause none":      {Parties: two, Causes: [][]string{nil, {None}}},
+		"cause empty":     {Parties: two, Causes: [][]string{{""}, nil}},
 		"group":           {Parties: two, Groups: []Dimension{{"sex", two[:1]}}},
 		"relation":        {Parties: two, Relations: []Relation{{"twins", nil}}},
 	} {
