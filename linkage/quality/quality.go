@@ -1,25 +1,47 @@
-// Package quality scores who was linked with whom against the truth: pairs,
-// clusters and a sweep over thresholds.
+// Package quality scores who was linked with whom against the truth, and says
+// for whom and why links were missed. It does not know where the truth comes
+// from, nor what a name or a filter is: records, parties, persons and entities
+// are numbers, causes and groups are words that the caller gave.
 //
-// It does not know where truth comes from. Records, persons and entities are
-// numbers.
+//	Score   precision, recall and F1 of pairs, of whole clusters, and B-cubed
+//	Sweep   the same at each of several thresholds
+//	Why     recall by cause, by party pair and by group; wrong pairs by kind
+//
+// # What is counted
+//
+// A pair is two records of different parties (Records.Within: of any). It is
+// true when both are one entity, linked when both are one person, right when it
+// is both, missed when it is true only, and wrong when it is linked only. Pairs
+// are counted after persons were formed, so that a link that follows from two
+// others counts like any other.
+//
+// Nothing here walks through pairs. The obvious way, two loops over each
+// person's records, stops at the first threshold that is too low: one person of
+// 100,000 records has five thousand million pairs. Every figure is instead a
+// sum over groups of records that agree on something, so that time and memory
+// grow with the records alone (see groups.go).
 package quality
 
-// Records says of each record what linking made of it and what is true.
+// Records says of each record what linking made of it and what is true. The
+// slices are of one length; the functions here read them and keep none.
 type Records struct {
 	Person []int // any number; equal numbers are one person as linked
 	Entity []int // any number; equal numbers are one person in truth
-	Party  []int
+	Party  []int // any number; equal numbers are one party
 	// Within counts pairs of one party too. Otherwise only pairs between parties
 	// count, which is what partners hold a linkage to.
 	Within bool
+	// Only, if not nil, leaves out of every count the records for which it is
+	// false, after persons were formed with them: pairs whose two records both
+	// hold enough to be found, say.
+	Only []bool
 }
 
 // Scores compares links with the truth. Rates over nothing are 0.
 type Scores struct {
-	TruePositives  int     `json:"true_positives"`
-	FalsePositives int     `json:"false_positives"`
-	FalseNegatives int     `json:"false_negatives"`
+	TruePositives  int     `json:"true_positives"`  // right pairs
+	FalsePositives int     `json:"false_positives"` // wrong pairs
+	FalseNegatives int     `json:"false_negatives"` // missed pairs
 	Precision      float64 `json:"precision"`
 	Recall         float64 `json:"recall"`
 	F1             float64 `json:"f1"`
@@ -28,7 +50,7 @@ type Scores struct {
 	Exact Rates `json:"exact_clusters"`
 	// BCubed averages over records the share of a record's cluster that is its own
 	// entity, and the share of its entity that is in its cluster (Bagga & Baldwin,
-	// COLING-ACL 1998).
+	// COLING-ACL 1998). The record itself counts in both, and so do records of its own party.
 	BCubed Rates `json:"b_cubed"`
 }
 
@@ -54,71 +76,53 @@ func share(part, whole float64) float64 {
 	return part / whole
 }
 
-// Score counts. It takes time and memory in the order of the records.
+// Score counts. It panics if the slices of r differ in length.
 func Score(r Records) Scores {
-	type cell struct{ person, entity int }
-	type partyCell struct {
-		cell
-		party int
+	if err := r.check(); err != nil {
+		panic("quality: " + err.Error())
 	}
-	var (
-		persons   = map[int]int{}
-		entities  = map[int]int{}
-		both      = map[cell]int{}
-		personsIn = map[[2]int]int{}
-		entityIn  = map[[2]int]int{}
-		bothIn    = map[partyCell]int{}
-	)
-	for i := range r.Person {
-		p, e, party := r.Person[i], r.Entity[i], r.Party[i]
-		persons[p]++
-		entities[e]++
-		both[cell{p, e}]++
-		if !r.Within {
-			personsIn[[2]int{p, party}]++
-			entityIn[[2]int{e, party}]++
-			bothIn[partyCell{cell{p, e}, party}]++
-		}
-	}
-
-	// Pairs inside groups, less those inside one party.
-	linked := pairs(persons) - pairs(personsIn)
-	truth := pairs(entities) - pairs(entityIn)
-	right := pairs(both) - pairs(bothIn)
+	person, _ := dense(r.Person)
+	entity, _ := dense(r.Entity)
+	party, parties := dense(r.Party)
+	c := newCounter(party, parties, r.Within)
+	all := kept(&r)
+	persons, entities := all.split(person, 1), all.split(entity, 1)
+	both := persons.split(entity, 1)
 
 	var s Scores
-	s.TruePositives, s.FalsePositives, s.FalseNegatives = right, linked-right, truth-right
-	all := rates(share(float64(right), float64(linked)), share(float64(right), float64(truth)))
-	s.Precision, s.Recall, s.F1 = all.Precision, all.Recall, all.F1
+	linked, truth := c.pairs(persons), c.pairs(entities)
+	s.TruePositives = c.pairs(both)
+	s.FalsePositives, s.FalseNegatives = linked-s.TruePositives, truth-s.TruePositives
+	pairs := rates(share(float64(s.TruePositives), float64(linked)), share(float64(s.TruePositives), float64(truth)))
+	s.Precision, s.Recall, s.F1 = pairs.Precision, pairs.Recall, pairs.F1
 
-	var exact, groups, groupsTrue int
-	for _, n := range persons {
-		if n > 1 {
-			groups++
-		}
-	}
-	for _, n := range entities {
-		if n > 1 {
-			groupsTrue++
-		}
-	}
+	inPerson, clusters := sizes(persons, person)
+	inEntity, trueClusters := sizes(entities, entity)
+	var exact int
 	var precision, recall float64
-	for c, n := range both {
-		if n > 1 && persons[c.person] == n && entities[c.entity] == n {
+	for _, set := range both {
+		n, p, e := len(set), inPerson[person[set[0]]], inEntity[entity[set[0]]]
+		if n > 1 && n == p && n == e {
 			exact++
 		}
-		precision += float64(n) * float64(n) / float64(persons[c.person])
-		recall += float64(n) * float64(n) / float64(entities[c.entity])
+		precision += float64(n) * float64(n) / float64(p)
+		recall += float64(n) * float64(n) / float64(e)
 	}
-	s.Exact = rates(share(float64(exact), float64(groups)), share(float64(exact), float64(groupsTrue)))
-	s.BCubed = rates(share(precision, float64(len(r.Person))), share(recall, float64(len(r.Person))))
+	n := float64(all.records())
+	s.Exact = rates(share(float64(exact), float64(clusters)), share(float64(exact), float64(trueClusters)))
+	s.BCubed = rates(share(precision, n), share(recall, n))
 	return s
 }
 
-func pairs[K comparable](groups map[K]int) int {
-	var n int
-	for _, k := range groups {
-		n += k * (k - 1) / 2
+// sizes returns how many records of g have each key, and how many of its groups
+// are of more than one record. The groups of g are those of the keys.
+func sizes(g groups, key []int32) (of []int, several int) {
+	of = make([]int, len(key))
+	for _, set := range g {
+		of[key[set[0]]] = len(set)
+		if len(set) > 1 {
+			several++
+		}
 	}
-	return n
+	return of, several
 }
