@@ -161,7 +161,7 @@ func (p *Profiler) findMissing(f *fieldState, add adder) {
 	if f.Kind == norm.Name {
 		var like []string
 		for i, s := range p.samples {
-			if s.names && !p.reads(i) && !slices.ContainsFunc(headerWords(s.header), func(w string) bool { return hasWord(others, w) }) {
+			if s.names && !p.reads(i) && !somebodyElses(s.header) {
 				like = append(like, s.header)
 			}
 		}
@@ -346,6 +346,10 @@ func (p *Profiler) findRepeats(add adder) {
 		add(kind, "same-nhs-numbers", "", protect(n, p.rows).Of("records")+" have the NHS number of an earlier one"+extra, do)
 	}
 	if n := p.repeats.nhsOtherDate; n > 0 {
-		add(Ask, "shared-nhs-numbers", "", protect(n, p.rows).Of("records")+" have the NHS number of an earlier one and another date of birth: one of each two is wrong", "ask for these records to be traced; the list can be made by sorting on the NHS number")
+		kind := Know // every large extract has a few
+		if n >= Few {
+			kind = Ask
+		}
+		add(kind, "shared-nhs-numbers", "", protect(n, p.rows).Of("records")+" have the NHS number of an earlier one and another date of birth: one of each two is wrong", "ask for these records to be traced; the list can be made by sorting on the NHS number")
 	}
 }

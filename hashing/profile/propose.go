@@ -115,6 +115,11 @@ func hasWord(list, word string) bool {
 	return word != "" && slices.Contains(strings.Fields(list), word)
 }
 
+// somebodyElses reports whether a header is about another person or time.
+func somebodyElses(header string) bool {
+	return slices.ContainsFunc(headerWords(header), func(w string) bool { return hasWord(others, w) })
+}
+
 // conceptOf is what a project's field means, by its name and else by its kind;
 // nil where neither says.
 func conceptOf(f hashing.Field) *concept {
@@ -141,6 +146,7 @@ type sample struct {
 	header string
 	cells  []string // that hold something
 	fits   map[norm.Kind]float64
+	valid  float64 // share of valid NHS numbers
 	wide   bool // its dates are as far apart as dates of birth are
 	both   bool // holds both sexes, in letters
 	names  bool // has the shape of names of people
@@ -165,10 +171,15 @@ func newSample(header string, column int, rows [][]string) *sample {
 	all := float64(len(s.cells))
 	for _, k := range []norm.Kind{norm.NHSNumber, norm.Postcode, norm.Sex, norm.Phone, norm.UPRN} {
 		n, _ := norm.New(k, norm.Options{})
-		good, male, female := 0, 0, 0
+		good, valid, male, female := 0, 0, 0, 0
 		for _, c := range s.cells {
 			if shaped(k, n, c) {
 				good++
+			}
+			if k == norm.NHSNumber {
+				if text, _ := n.Value(c); text != "" {
+					valid++
+				}
 			}
 			if k == norm.Sex && strings.IndexFunc(c, unicode.IsLetter) >= 0 {
 				switch text, _ := n.Value(c); text {
@@ -180,6 +191,9 @@ func newSample(header string, column int, rows [][]string) *sample {
 			}
 		}
 		s.fits[k] = float64(good) / all
+		if k == norm.NHSNumber {
+			s.valid = float64(valid) / all
+		}
 		s.both = s.both || male > 0 && female > 0
 	}
 	s.dates()
@@ -269,11 +283,18 @@ func (s *sample) alone(k norm.Kind) bool {
 	if len(s.cells) < enough || s.fits[k] < likely {
 		return false
 	}
-	if words := headerWords(s.header); slices.ContainsFunc(words, func(w string) bool { return hasWord(others, w) }) {
+	if somebodyElses(s.header) {
 		return false
 	}
+	for i := range concepts {
+		if c := &concepts[i]; c.means(s.header) == 2 && !slices.Contains(c.kinds, k) {
+			return false // a telephone number has ten digits too
+		}
+	}
 	switch k {
-	case norm.NHSNumber, norm.Postcode:
+	case norm.NHSNumber: // of numbers drawn at random one in eleven is valid
+		return s.valid >= likely
+	case norm.Postcode:
 		return true
 	case norm.Date:
 		return s.wide
