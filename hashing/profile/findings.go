@@ -209,7 +209,7 @@ func (p *Profiler) findMapping(f *fieldState, add adder) {
 	}
 	bad := f.cells(norm.Invalid)
 	filled := p.rows - f.cells(norm.Empty)
-	if filled < enough || bad*2 < filled {
+	if filled < enough || bad*2 < filled || p.shifted(bad) {
 		return
 	}
 	text := fmt.Sprintf("most cells of column %s are no value of kind %s", p.names(f.columns), f.Kind)
@@ -220,6 +220,13 @@ func (p *Profiler) findMapping(f *fieldState, add adder) {
 		}
 	}
 	add(Fix, "wrong-column", f.Name, text, "check that the column is the right one, and that the header stands over the right columns")
+}
+
+// shifted reports whether a shift that was found explains so many wrong cells of
+// a column, so that they are not told again as a fault of their own.
+func (p *Profiler) shifted(cells int) bool {
+	s, ok := p.shift.report()
+	return ok && cells*10 <= s.rows*11
 }
 
 func (f *fieldState) cells(p norm.Problem) int {
@@ -258,7 +265,7 @@ func (p *Profiler) findDamage(f *fieldState, add adder) {
 		add(Know, "pseudo-postcode", f.Name, count(n)+" stand for no fixed abode, not known or overseas; they are not used", "nothing, if that is right")
 	}
 	filled := p.rows - f.cells(norm.Empty)
-	if n := f.cells(norm.Invalid); p.many(n, notable) && n*2 < filled {
+	if n := f.cells(norm.Invalid); p.many(n, notable) && n*2 < filled && !p.shifted(n) {
 		add(Ask, "not-valid", f.Name, count(n)+" are no value of kind "+string(f.Kind)+" and are not used", "ask what stands there when the value is not known, and whether rows have shifted")
 	}
 	if n := f.cells(norm.Initial); p.many(n, lacking) {
@@ -272,6 +279,7 @@ func (p *Profiler) findDates(f *fieldState, add adder) {
 	filled := r.Cells - r.Empty
 	best := certainForm(r, len(f.columns))
 	firstDay, numbers := dayFirst(f.Dates)
+	misread := false // the declared form is not the column's, so what it makes of the cells says nothing
 	switch {
 	case r.DayMonth == norm.Contradicted:
 		add(Fix, "day-month-contradicted", f.Name, fmt.Sprintf("%s can only be read with the day first and %s only with the month first: two systems wrote this column, and the rest cannot be told apart", count(r.DayFirst), count(r.MonthFirst)),
@@ -282,8 +290,10 @@ func (p *Profiler) findDates(f *fieldState, add adder) {
 	case r.DayMonth == norm.Ambiguous && f.Dates == "":
 		add(Ask, "day-month-unknown", f.Name, "in every date day and month could be either way round", "ask who made the extract which comes first, and declare it under dates")
 	case numbers && r.DayMonth == norm.MonthFirst && firstDay, numbers && r.DayMonth == norm.DayFirst && !firstDay:
+		misread = true
 		add(Fix, "dates-other-form", f.Name, fmt.Sprintf("dates are declared as %s, but the column has the %s", f.Dates, r.DayMonth), "correct the form under dates")
 	case f.Dates != "" && filled >= enough && f.cells(norm.OtherForm)*2 > filled && best != "":
+		misread = true
 		add(Fix, "dates-other-form", f.Name, fmt.Sprintf("dates are declared as %s, but most are written as %s", f.Dates, best), "correct the form under dates")
 	case p.options.Agreed && f.Dates == "" && best != "":
 		add(Fix, "dates-undeclared", f.Name, "the form of the dates is not declared, so those that can be read in two ways lose day and month", fmt.Sprintf("declare dates: %q", best))
@@ -298,7 +308,7 @@ func (p *Profiler) findDates(f *fieldState, add adder) {
 		}
 		add(Ask, "new-year", f.Name, text, "ask for the dates to be left empty where they are not known")
 	}
-	if n := f.cells(norm.ImpossibleDate); p.many(n, notable) {
+	if n := f.cells(norm.ImpossibleDate); !misread && p.many(n, notable) {
 		add(Ask, "impossible-dates", f.Name, count(n)+" hold a day, month or year that no date can have; the other parts are used", "ask where these dates come from")
 	}
 	if n := f.cells(norm.TwoDigitYear); p.many(n, notable) {

@@ -147,9 +147,9 @@ type sample struct {
 	cells  []string // that hold something
 	fits   map[norm.Kind]float64
 	valid  float64 // share of valid NHS numbers
-	wide   bool // its dates are as far apart as dates of birth are
-	both   bool // holds both sexes, in letters
-	names  bool // has the shape of names of people
+	wide   bool    // its dates are as far apart as dates of birth are
+	both   bool    // holds both sexes, in letters
+	names  bool    // has the shape of names of people
 }
 
 // likely is the share of cells that make a column one of its kind.
@@ -208,7 +208,8 @@ func shaped(k norm.Kind, n *norm.Normaliser, cell string) bool {
 	case norm.NHSNumber:
 		return text != "" || p == norm.CheckDigit && len(cell) >= 10
 	case norm.Postcode:
-		return text != "" || p == norm.PseudoPostcode
+		// A word such as BOOROWA mends to a postcode if every O in it is taken for a 0.
+		return (text != "" || p == norm.PseudoPostcode) && strings.ContainsAny(cell, "0123456789")
 	case norm.Phone:
 		return text != "" && strings.ContainsAny(cell[:1], "0+(")
 	case norm.Date:
