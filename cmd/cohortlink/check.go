@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -22,20 +23,6 @@ import (
 	"cohortlink/hashing/profile"
 )
 
-const checkHelp = `check looks at an extract before anything is hashed, and says in plain words
-which column holds which field, how much of it can be used, what is damaged, how
-well it can be expected to link, and what to ask the supplier for. It changes
-nothing, needs no key, and shows counts only, small ones protected: never a value
-of a person.
-
-  cohortlink check extract.csv
-  cohortlink check extract.csv --project project.yaml --party gp-03
-  cohortlink check extract.csv --html check.html
-
-Without a project it looks for the usual fields and proposes settings that can be
-pasted into project.yaml or saved as a file for --columns.
-` + exitHelp
-
 type checkFlags struct {
 	project, party, columns, html string
 	json                          bool
@@ -46,16 +33,26 @@ func newCheck(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check EXTRACT",
 		Short: "Look at an extract before hashing it",
-		Long:  checkHelp,
-		Args:  args(1, 1, "one extract"),
-		RunE:  func(_ *cobra.Command, args []string) error { return a.check(args[0], f) },
+		Long: `Says, before anything is hashed and in plain words, which column of your extract
+holds which field, how much of it can be used, what is damaged, how well it can
+be expected to link, and what to ask your supplier for. It changes nothing and
+needs no key. It shows counts only, small ones protected, and never a value of a
+person; the page that --html writes can be sent to the supplier.
+
+Without a project it looks for the usual fields, and prints settings that can be
+put into project.yaml or saved as a file for --columns.
+` + exitHelp,
+		Example: `  cohortlink check extract.csv
+  cohortlink check extract.csv --project project.yaml --party gp-k81001 --html check.html`,
+		Args: args(1, 1, "one extract"),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.check(cmd.Context(), args[0], f) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.project, "project", "", "the project `file`")
-	flags.StringVar(&f.party, "party", "", "the `name` of the party whose extract it is")
-	flags.StringVar(&f.columns, "columns", "", "a `file` with the party's own columns, dates, text and delimiter")
-	flags.StringVar(&f.html, "html", "", "also write a page to this `file`")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
+	flags.StringVar(&f.project, "project", "", "the project file")
+	flags.StringVar(&f.party, "party", "", "which party you are")
+	flags.StringVar(&f.columns, "columns", "", "a file with your own column names, in place of those in the project file")
+	flags.StringVar(&f.html, "html", "", "also write the result as a page to this file")
+	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
 	return c
 }
 
@@ -74,7 +71,7 @@ type checked struct {
 	Program string `json:"program"`
 }
 
-func (a *app) check(path string, f checkFlags) error {
+func (a *app) check(ctx context.Context, path string, f checkFlags) error {
 	project, party, err := f.read()
 	if err != nil {
 		return err
@@ -84,11 +81,12 @@ func (a *app) check(path string, f checkFlags) error {
 		return err
 	}
 	defer x.Close()
-	p, err := profile.New(x.Header(), checkFields(project, party, x.Header()), profile.Options{Agreed: f.project != "", Deduplicated: party.Deduplicated})
+	needs, lost := needColumns(project, party, x.Header())
+	p, err := profile.New(x.Header(), checkFields(project, party, x.Header()), profile.Options{Agreed: f.project != "", Deduplicated: party.Deduplicated, Used: needs})
 	if err != nil {
 		return err
 	}
-	broken, err := a.profileRows(x, p)
+	broken, err := a.profileRows(ctx, x, p)
 	if err != nil {
 		return err
 	}
@@ -109,6 +107,7 @@ func (a *app) check(path string, f checkFlags) error {
 			Do:   fmt.Sprintf("declare text: %s, as in the settings below, and check again", better),
 		})
 	}
+	c.Report.Findings = slices.Insert(c.Report.Findings, 0, lost...)
 	c.Verdict = c.Report.Verdict()
 	c.Mapping = proposedColumns(project, party, c.Report, text, f.project != "")
 
@@ -201,12 +200,35 @@ func checkFields(project *formats.Project, party *formats.ProjectParty, header [
 	return out
 }
 
+// needColumns finds the columns of the project's needs, and says which are named
+// and not there: hashing would stop at them.
+func needColumns(project *formats.Project, party *formats.ProjectParty, header []string) (columns []int, lost []profile.Finding) {
+	for _, n := range project.Needs {
+		own, mapped := party.Columns[n.Name]
+		if !mapped {
+			own = []string{n.Name}
+		}
+		for _, c := range own {
+			if at := slices.Index(header, c); at >= 0 {
+				columns = append(columns, at)
+			} else if mapped {
+				lost = append(lost, profile.Finding{
+					Kind: profile.Fix, Code: "need-absent", Field: n.Name,
+					Text: fmt.Sprintf("the project names column %q for this need, and there is no such column", c),
+					Do:   "correct the name under columns, or ask for the column",
+				})
+			}
+		}
+	}
+	return columns, lost
+}
+
 // maxBroken is how many rows of unreadable text are looked at again.
 const maxBroken = 1000
 
 // profileRows gives every row to the profiler, and returns the numbers of the
 // first rows whose text could not be decoded.
-func (a *app) profileRows(x *formats.Extract, p *profile.Profiler) (broken []int, err error) {
+func (a *app) profileRows(ctx context.Context, x *formats.Extract, p *profile.Profiler) (broken []int, err error) {
 	m := a.ui.meter("checking", "bytes")
 	defer m.done()
 	for {
@@ -226,6 +248,9 @@ func (a *app) profileRows(x *formats.Extract, p *profile.Profiler) (broken []int
 			return nil, err
 		}
 		if x.Row()%4096 == 0 {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
 			m.set(uint64(x.BytesRead()), uint64(x.TotalBytes()))
 		}
 	}

@@ -3,14 +3,17 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/text/encoding/charmap"
 
 	"cohortlink/cmd/cohortlink/internal/borough"
@@ -26,7 +29,8 @@ func runCheck(t *testing.T, args ...string) (code int, out, errs string) {
 	c.SetArgs(args)
 	c.SetOut(&o)
 	c.SetErr(&e)
-	code = a.ui.finish(c.Execute())
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%s", err) })
+	code = a.ui.finish(c.ExecuteContext(t.Context()))
 	return code, o.String(), e.String()
 }
 
@@ -37,61 +41,49 @@ type practice struct {
 	rows   [][]string
 }
 
-var boroughDir = struct {
-	dir string
-	sum borough.Summary
-}{}
+// practiceFile is the bytes of one, made once.
+var practiceFile = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "check")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	s := borough.Clean()
+	s.People, s.Practices = 4000, 2
+	sum, err := borough.Generate(filepath.Join(dir, "b"), s, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range sum.Parties {
+		if p.Dates == "DD/MM/YYYY" && p.Kind == "gp" {
+			return os.ReadFile(filepath.Join(dir, "b", filepath.FromSlash(p.File)))
+		}
+	}
+	return nil, errors.New("no practice writes DD/MM/YYYY")
+})
 
 func newPractice(t *testing.T) practice {
 	t.Helper()
-	if boroughDir.dir == "" {
-		s := borough.Clean()
-		s.People = 4000
-		s.Practices = 2
-		dir, err := os.MkdirTemp("", "check")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if boroughDir.sum, err = borough.Generate(filepath.Join(dir, "b"), s, nil); err != nil {
-			t.Fatal(err)
-		}
-		boroughDir.dir = dir
+	data, err := practiceFile()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, p := range boroughDir.sum.Parties {
-		if p.Dates != "DD/MM/YYYY" || p.Kind != "gp" {
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join(boroughDir.dir, "b", p.File))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if bytes.ContainsRune(data, '"') {
-			t.Fatal("the extract has quoted cells: choose another")
-		}
-		var out practice
-		for i, line := range strings.Split(strings.TrimSpace(strings.ReplaceAll(string(data), "\r", "")), "\n") {
-			cells := strings.Split(line, ",")
-			if i == 0 {
-				out.header = cells
-			} else {
-				out.rows = append(out.rows, cells)
-			}
-		}
-		if len(out.rows) < 500 {
-			t.Fatalf("only %d rows", len(out.rows))
-		}
-		return out
+	if bytes.ContainsRune(data, '"') {
+		t.Fatal("the extract has quoted cells: choose another")
 	}
-	t.Fatal("no practice with DD/MM/YYYY")
-	return practice{}
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if boroughDir.dir != "" {
-		os.RemoveAll(boroughDir.dir)
+	var out practice
+	for i, line := range strings.Split(strings.TrimSpace(strings.ReplaceAll(string(data), "\r", "")), "\n") {
+		cells := strings.Split(line, ",")
+		if i == 0 {
+			out.header = cells
+		} else {
+			out.rows = append(out.rows, cells)
+		}
 	}
-	os.Exit(code)
+	if len(out.rows) < 500 {
+		t.Fatalf("only %d rows", len(out.rows))
+	}
+	return out
 }
 
 func (p practice) column(t *testing.T, name string) int {
@@ -112,7 +104,7 @@ func (p practice) text() string {
 	return b.String()
 }
 
-func write(t *testing.T, name, text string) string {
+func writeExtract(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -121,8 +113,8 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-// findings of a check, by code.
-func findings(t *testing.T, args ...string) (byCode map[string]string, code int, c checked) {
+// checkFindings are those of a check, by code.
+func checkFindings(t *testing.T, args ...string) (byCode map[string]string, code int, c checked) {
 	t.Helper()
 	code, out, errs := runCheck(t, append(args, "--json")...)
 	if code != exitDone && code != exitSetAside {
@@ -177,7 +169,7 @@ func TestBadFiles(t *testing.T) {
 			c := number(*p, t)
 			for i := range p.rows {
 				if i%3 == 0 {
-					p.rows[i][c] = strings.TrimLeft(checkDigit(fmt.Sprintf("0%08d", 10100000+i*37)), "0")
+					p.rows[i][c] = strings.TrimLeft(nhsNumber(fmt.Sprintf("0%08d", 10100000+i*37)), "0")
 				}
 			}
 		}, []string{"spreadsheet-zero"}, "leading zero"},
@@ -266,12 +258,12 @@ func TestBadFiles(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPractice(t)
 			c.damage(t, &p)
-			path := write(t, "extract.csv", p.text())
+			path := writeExtract(t, "extract.csv", p.text())
 			before, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, _, checked := findings(t, path)
+			found, _, checked := checkFindings(t, path)
 			got := faults(checked)
 			slices.Sort(got)
 			if got = slices.Compact(got); !slices.Equal(got, c.want) {
@@ -287,8 +279,8 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// checkDigit adds the tenth digit to nine.
-func checkDigit(nine string) string {
+// nhsNumber adds the tenth digit to nine.
+func nhsNumber(nine string) string {
 	for {
 		sum := 0
 		for i := range 9 {
@@ -318,21 +310,21 @@ func TestWindows1252(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := write(t, "extract.csv", text)
-	found, code, got := findings(t, path)
+	path := writeExtract(t, "extract.csv", text)
+	found, code, got := checkFindings(t, path)
 	if code != exitSetAside || !strings.Contains(found["text-encoding"], "declare text: windows-1252") {
 		t.Fatalf("exit %d, findings %v", code, found)
 	}
 	// The settings it proposes are the cure.
-	columns := write(t, "party.yaml", got.Mapping)
-	found, code, got = findings(t, path, "--columns", columns)
+	columns := writeExtract(t, "party.yaml", got.Mapping)
+	found, code, got = checkFindings(t, path, "--columns", columns)
 	if code != exitDone || len(faults(got)) != 0 {
 		t.Fatalf("with the proposed settings: exit %d, %v", code, found)
 	}
 
 	// The other way round: UTF-8 declared as Windows-1252 must not pass as names.
-	utf8 := write(t, "utf8.csv", p.text())
-	found, _, _ = findings(t, utf8, "--columns", columns)
+	utf8 := writeExtract(t, "utf8.csv", p.text())
+	found, _, _ = checkFindings(t, utf8, "--columns", columns)
 	if !strings.Contains(found["text-encoding"], "declare text: utf-8") {
 		t.Fatalf("UTF-8 read as Windows-1252: %v", found)
 	}
@@ -347,7 +339,7 @@ func TestCheckShowsNobody(t *testing.T) {
 	for i := range 3 { // a count of three that must not be shown
 		p.rows[100+i][post] = ""
 	}
-	path := write(t, "extract.csv", p.text())
+	path := writeExtract(t, "extract.csv", p.text())
 	page := filepath.Join(t.TempDir(), "check.html")
 	_, plain, errs := runCheck(t, path, "--html", page)
 	_, asJSON, _ := runCheck(t, path, "--json")
@@ -413,27 +405,34 @@ fields:
 
 func TestCheckAgainstProject(t *testing.T) {
 	p := newPractice(t)
-	path := write(t, "extract.csv", p.text())
-	project := write(t, "project.yaml", checkProject)
+	path := writeExtract(t, "extract.csv", p.text())
+	project := writeExtract(t, "project.yaml", checkProject)
 
-	found, code, got := findings(t, path, "--project", project, "--party", "gp")
+	found, code, got := checkFindings(t, path, "--project", project, "--party", "gp")
 	if code != exitDone || len(faults(got)) > 0 || got.Mapping != "" {
 		t.Errorf("a project that fits: exit %d, %v, mapping %q", code, found, got.Mapping)
 	}
 	// A party without a map: every field is found under another name, and the settings
 	// that check prints make the project fit.
-	found, _, got = findings(t, path, "--project", project, "--party", "other")
+	found, _, got = checkFindings(t, path, "--project", project, "--party", "other")
 	if n := strings.Count(found["not-mapped"], "\n"); n != 6 {
 		t.Errorf("%d of 6 fields are said to be not mapped: %v", n, found)
 	}
-	columns := write(t, "party.yaml", got.Mapping)
-	found, _, got = findings(t, path, "--project", project, "--party", "other", "--columns", columns)
+	columns := writeExtract(t, "party.yaml", got.Mapping)
+	found, _, got = checkFindings(t, path, "--project", project, "--party", "other", "--columns", columns)
 	if len(faults(got)) > 0 || got.Mapping != "" {
 		t.Errorf("with the proposed settings: %v", found)
 	}
+	// A need whose column is not there, and one whose column is.
+	needs := strings.Replace(checkProject, `nhs_number: "NHS Number"}`, `nhs_number: "NHS Number", frailty: "Frailty Register", housing: "Housing"}`, 1) +
+		"needs:\n  - {name: frailty, kind: yes-no}\n  - {name: housing, kind: yes-no}\n"
+	found, _, got = checkFindings(t, path, "--project", writeExtract(t, "needs.yaml", needs), "--party", "gp")
+	if !strings.Contains(found["need-absent"], `"Housing"`) || slices.Contains(got.Report.Unread, "Frailty Register") {
+		t.Errorf("needs: %v, not read %q", found, got.Report.Unread)
+	}
 	// A column that is not there, a wrong date form, a column for the wrong field.
 	wrong := strings.NewReplacer(`"Surname"`, `"Name2"`, "DD/MM/YYYY", "MM/DD/YYYY", `"Postcode"`, `"PatientID"`).Replace(checkProject)
-	found, _, got = findings(t, path, "--project", write(t, "wrong.yaml", wrong), "--party", "gp")
+	found, _, got = checkFindings(t, path, "--project", writeExtract(t, "wrong.yaml", wrong), "--party", "gp")
 	for code, says := range map[string]string{"not-mapped": `"Surname"`, "dates-other-form": "day first", "wrong-column": `column "Postcode" looks like it`} {
 		if !strings.Contains(found[code], says) {
 			t.Errorf("%s: %q does not say %q", code, found[code], says)
@@ -446,15 +445,15 @@ func TestCheckAgainstProject(t *testing.T) {
 
 func TestCheckUsage(t *testing.T) {
 	p := newPractice(t)
-	path := write(t, "extract.csv", p.text())
-	project := write(t, "project.yaml", checkProject)
+	path := writeExtract(t, "extract.csv", p.text())
+	project := writeExtract(t, "project.yaml", checkProject)
 	for _, args := range [][]string{{}, {path, "--project", project}, {path, "--party", "gp"}, {path, path}} {
 		if code, _, errs := runCheck(t, args...); code != exitUsage {
 			t.Errorf("%d arguments: exit %d: %s", len(args), code, errs)
 		}
 	}
 	for _, text := range []string{"", "a,b\n"} {
-		if code, _, errs := runCheck(t, write(t, "x.csv", text)); code != exitFailed || errs == "" {
+		if code, _, errs := runCheck(t, writeExtract(t, "x.csv", text)); code != exitFailed || errs == "" {
 			t.Errorf("extract of %d bytes: exit %d: %s", len(text), code, errs)
 		}
 	}

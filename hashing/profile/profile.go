@@ -36,6 +36,8 @@ type Options struct {
 	Agreed bool
 	// Deduplicated: the party promises that no two of its records are the same person.
 	Deduplicated bool
+	// Used are columns that the caller reads for something else.
+	Used []int
 }
 
 // Limits on what is held in memory.

@@ -107,7 +107,7 @@ func (p *Profiler) Report() *Report {
 		}
 	}
 	for i, h := range p.header {
-		if !read[i] {
+		if !read[i] && !slices.Contains(p.options.Used, i) {
 			r.Unread = append(r.Unread, h)
 		}
 	}
