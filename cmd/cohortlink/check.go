@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -59,7 +58,6 @@ put into project.yaml or saved as a file for --columns.
 // checked is everything a check found, as --json prints it.
 type checked struct {
 	File    string          `json:"file"`
-	SHA256  string          `json:"sha256"`
 	Format  string          `json:"format"`
 	Columns int             `json:"columns"`
 	Project string          `json:"project,omitempty"`
@@ -93,8 +91,6 @@ func (a *app) check(ctx context.Context, path string, f checkFlags) error {
 	c := checked{
 		File: filepath.Base(path), Format: x.Format(), Columns: len(x.Header()), Report: p.Report(), Program: tool(),
 	}
-	digest := x.Digest()
-	c.SHA256 = hex.EncodeToString(digest[:])
 	if f.project != "" {
 		c.Project, c.Party = project.Name, party.Name
 	}

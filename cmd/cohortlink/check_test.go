@@ -279,6 +279,39 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+// TestCheckKnowsEveryStyle: in each kind of extract of a borough, clean and dirty,
+// all columns and the form of the dates are found without a project, and nothing
+// sound is called damaged.
+func TestCheckKnowsEveryStyle(t *testing.T) {
+	looked := 0
+	for _, s := range []borough.Settings{borough.Clean(), borough.Dirty()} {
+		s.People, s.Practices, s.Seed = 4000, 4, 11
+		dir := filepath.Join(t.TempDir(), "b")
+		sum, err := borough.Generate(dir, s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range sum.Parties {
+			_, code, c := checkFindings(t, filepath.Join(dir, filepath.FromSlash(p.File)))
+			if code != exitDone || len(faults(c)) > 0 {
+				t.Errorf("%s %s: exit %d, %q", s.Name, p.Name, code, faults(c))
+			}
+			for _, f := range c.Report.Fields {
+				looked++
+				if !slices.Equal(f.Columns, p.Columns[f.Name]) {
+					t.Errorf("%s %s: %s was found in %q and is in %q", s.Name, p.Name, f.Name, f.Columns, p.Columns[f.Name])
+				}
+				if f.Kind == "date" && f.Dates != p.Dates {
+					t.Errorf("%s %s: dates are said to be %s and are %s", s.Name, p.Name, f.Dates, p.Dates)
+				}
+			}
+		}
+	}
+	if looked < 60 {
+		t.Errorf("only %d fields were looked at", looked)
+	}
+}
+
 // nhsNumber adds the tenth digit to nine.
 func nhsNumber(nine string) string {
 	for {

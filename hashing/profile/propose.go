@@ -3,6 +3,7 @@ package profile
 import (
 	"hash/maphash"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -220,11 +221,12 @@ func shaped(k norm.Kind, n *norm.Normaliser, cell string) bool {
 
 func (s *sample) dates() {
 	var col norm.DateColumn
-	var years []string
+	var years []int
 	year, _ := norm.New(norm.Year, norm.Options{Dates: "DD/MM/YYYY"})
 	for _, c := range s.cells {
 		col.Add(c)
-		if y, _ := year.Value(c); y != "" {
+		text, _ := year.Value(c)
+		if y, err := strconv.Atoi(text); err == nil {
 			years = append(years, y)
 		}
 	}
@@ -234,17 +236,8 @@ func (s *sample) dates() {
 	slices.Sort(years)
 	if n := len(years); n > 0 {
 		// Four decades between the tenths at either end: nothing but births is spread so.
-		s.wide = years[n-1-n/10] > addYears(years[n/10], 40)
+		s.wide = years[n-1-n/10]-years[n/10] > 40
 	}
-}
-
-func addYears(y string, n int) string {
-	v := 0
-	for _, c := range y {
-		v = v*10 + int(c-'0')
-	}
-	v += n
-	return string([]byte{byte('0' + v/1000%10), byte('0' + v/100%10), byte('0' + v/10%10), byte('0' + v%10)})
 }
 
 // nameShape: one to three words of letters, and too many different ones for a
