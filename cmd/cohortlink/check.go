@@ -1,0 +1,579 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"cohortlink/formats"
+	"cohortlink/hashing"
+	"cohortlink/hashing/norm"
+	"cohortlink/hashing/profile"
+)
+
+type checkFlags struct {
+	project, party, columns, html string
+	json                          bool
+}
+
+func newCheck(a *app) *cobra.Command {
+	var f checkFlags
+	c := &cobra.Command{
+		Use:   "check EXTRACT",
+		Short: "Look at an extract before hashing it",
+		Long: `Says, before anything is hashed and in plain words, which column of your extract
+holds which field, how much of it can be used, what is damaged, how well it can
+be expected to link, and what to ask your supplier for. It changes nothing and
+needs no key. It shows counts only, small ones protected, and never a value of a
+person; the page that --html writes can be sent to the supplier.
+
+Without a project it looks for the usual fields, and prints settings that can be
+put into project.yaml or saved as a file for --columns.
+` + exitHelp,
+		Example: `  cohortlink check extract.csv
+  cohortlink check extract.csv --project project.yaml --party gp-k81001 --html check.html`,
+		Args: args(1, 1, "one extract"),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.check(cmd.Context(), args[0], f) },
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.project, "project", "", "the project file")
+	flags.StringVar(&f.party, "party", "", "which party you are")
+	flags.StringVar(&f.columns, "columns", "", "a file with your own column names, in place of those in the project file")
+	flags.StringVar(&f.html, "html", "", "also write the result as a page to this file")
+	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
+	return c
+}
+
+// checked is everything a check found, as --json prints it.
+type checked struct {
+	File    string          `json:"file"`
+	Format  string          `json:"format"`
+	Columns int             `json:"columns"`
+	Project string          `json:"project,omitempty"`
+	Party   string          `json:"party,omitempty"`
+	Verdict string          `json:"verdict"`
+	Report  *profile.Report `json:"report"`
+	// Mapping is settings to take over, "" where the project's fit as they are.
+	Mapping string `json:"mapping"`
+	Program string `json:"program"`
+}
+
+func (a *app) check(ctx context.Context, path string, f checkFlags) error {
+	project, party, err := f.read()
+	if err != nil {
+		return err
+	}
+	x, err := formats.OpenExtract(path, extractOptions(party))
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	needs, lost := needColumns(project, party, x.Header())
+	p, err := profile.New(x.Header(), checkFields(project, party, x.Header()), profile.Options{Agreed: f.project != "", Deduplicated: party.Deduplicated, Used: needs})
+	if err != nil {
+		return err
+	}
+	broken, err := a.profileRows(ctx, x, p)
+	if err != nil {
+		return err
+	}
+	c := checked{
+		File: filepath.Base(path), Format: x.Format(), Columns: len(x.Header()), Report: p.Report(), Program: tool(),
+	}
+	if f.project != "" {
+		c.Project, c.Party = project.Name, party.Name
+	}
+	text := party.TextEncoding
+	if better := betterEncoding(path, party, broken, c.Report); better != "" {
+		text = better
+		c.Report.Findings = slices.Insert(c.Report.Findings, 0, profile.Finding{
+			Kind: profile.Fix, Code: "text-encoding",
+			Text: fmt.Sprintf("the file is not in %s as it was read, but in %s", orUTF8(party.TextEncoding), better),
+			Do:   fmt.Sprintf("declare text: %s, as in the settings below, and check again", better),
+		})
+	}
+	c.Report.Findings = slices.Insert(c.Report.Findings, 0, lost...)
+	c.Verdict = c.Report.Verdict()
+	c.Mapping = proposedColumns(project, party, c.Report, text, f.project != "")
+
+	if f.html != "" {
+		if err := a.writeCheckPage(f.html, path, c); err != nil {
+			return err
+		}
+	}
+	if f.json {
+		if err := a.ui.resultJSON(c); err != nil {
+			return err
+		}
+	} else {
+		a.printCheck(c)
+	}
+	if f.html != "" {
+		a.ui.sayf("page written to %q", f.html)
+	}
+	if c.Report.Aside.Text != "none" {
+		return setAsideError{fmt.Sprintf("%s could not be read", c.Report.Aside.Of("rows"))}
+	}
+	return nil
+}
+
+// read gives the project and party to check for; without a project, one that has
+// the usual fields and no columns.
+func (f *checkFlags) read() (*formats.Project, *formats.ProjectParty, error) {
+	if f.project == "" {
+		if f.party != "" {
+			return nil, nil, usagef("--party names a party of a project: give --project too")
+		}
+		project := &formats.Project{Name: "check", Parties: []formats.ProjectParty{{Name: "extract"}}}
+		for _, s := range profile.StandardFields() {
+			project.Fields = append(project.Fields, formats.ProjectField{Name: s.Name, Kind: string(s.Kind)})
+		}
+		return f.readColumns(project, "extract")
+	}
+	project, err := formats.ReadProject(f.project)
+	if err != nil {
+		return nil, nil, err
+	}
+	name := f.party
+	if name == "" {
+		if len(project.Parties) != 1 {
+			var names []string
+			for _, p := range project.Parties {
+				names = append(names, p.Name)
+			}
+			return nil, nil, usagef("whose extract is it? name the party with --party\nthe parties of %q are %s", project.Name, quoted(names))
+		}
+		name = project.Parties[0].Name
+	}
+	return f.readColumns(project, name)
+}
+
+func (f *checkFlags) readColumns(project *formats.Project, name string) (*formats.Project, *formats.ProjectParty, error) {
+	if f.columns != "" {
+		party, err := project.ReadColumns(f.columns, name)
+		return project, &party, err
+	}
+	party, err := project.Party(name)
+	return project, party, err
+}
+
+// checkFields says of each field what the project knows. Unlike mapColumns it
+// goes on where a column is not there: to say so is what check is for.
+func checkFields(project *formats.Project, party *formats.ProjectParty, header []string) []profile.Field {
+	var out []profile.Field
+	dates := normaliseOptions(project, party)
+	for i, f := range project.Fields {
+		field := profile.Field{Field: hashing.Field{Name: f.Name, Kind: norm.Kind(f.Kind), Weight: f.Weight}, Dates: dates[i].Dates}
+		own, mapped := party.Columns[f.Name]
+		if !mapped {
+			if at := slices.Index(header, f.Name); at >= 0 {
+				field.Columns = []int{at}
+			}
+		}
+		for _, c := range own {
+			if at := slices.Index(header, c); at >= 0 {
+				field.Columns = append(field.Columns, at)
+			} else {
+				field.Absent = append(field.Absent, c)
+			}
+		}
+		if field.Absent != nil { // a part of a date is worse than none
+			field.Columns = nil
+		}
+		out = append(out, field)
+	}
+	return out
+}
+
+// needColumns finds the columns of the project's needs, and says which are named
+// and not there: hashing would stop at them.
+func needColumns(project *formats.Project, party *formats.ProjectParty, header []string) (columns []int, lost []profile.Finding) {
+	for _, n := range project.Needs {
+		own, mapped := party.Columns[n.Name]
+		if !mapped {
+			own = []string{n.Name}
+		}
+		for _, c := range own {
+			if at := slices.Index(header, c); at >= 0 {
+				columns = append(columns, at)
+			} else if mapped {
+				lost = append(lost, profile.Finding{
+					Kind: profile.Fix, Code: "need-absent", Field: n.Name,
+					Text: fmt.Sprintf("the project names column %q for this need, and there is no such column", c),
+					Do:   "correct the name under columns, or ask for the column",
+				})
+			}
+		}
+	}
+	return columns, lost
+}
+
+// maxBroken is how many rows of unreadable text are looked at again.
+const maxBroken = 1000
+
+// profileRows gives every row to the profiler, and returns the numbers of the
+// first rows whose text could not be decoded.
+func (a *app) profileRows(ctx context.Context, x *formats.Extract, p *profile.Profiler) (broken []int, err error) {
+	m := a.ui.meter("checking", "bytes")
+	defer m.done()
+	for {
+		cells, err := x.Next()
+		var bad *formats.RowError
+		switch {
+		case err == nil:
+			p.Add(x.Row(), cells)
+		case errors.As(err, &bad):
+			p.SetAside(bad.Row, bad.Reason)
+			if strings.Contains(bad.Reason, "not UTF-8") && len(broken) < maxBroken {
+				broken = append(broken, bad.Row)
+			}
+		case err == io.EOF:
+			return broken, nil
+		default:
+			return nil, err
+		}
+		if x.Row()%4096 == 0 {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			m.set(uint64(x.BytesRead()), uint64(x.TotalBytes()))
+		}
+	}
+}
+
+// betterEncoding finds out by trying whether the extract is in another encoding
+// than it was read in: rows that are no UTF-8 and are plain letters in
+// Windows-1252; or names spoilt the way UTF-8 is when it is read in a code page.
+// It returns "" when neither is certain.
+func betterEncoding(path string, party *formats.ProjectParty, broken []int, r *profile.Report) string {
+	o := extractOptions(party)
+	if len(broken) > 0 {
+		const other = "windows-1252" // what a spreadsheet on Windows saves here
+		o.Encoding = other
+		letters, strange := 0, 0
+		ok := eachRow(path, o, broken[len(broken)-1], func(row int, cells []string, err error) bool {
+			if _, found := slices.BinarySearch(broken, row); !found {
+				return true
+			}
+			for _, c := range cells {
+				l, s := foreign(c)
+				letters, strange = letters+l, strange+s
+			}
+			return err == nil
+		})
+		if ok && letters > 0 && strange*20 <= letters {
+			return other
+		}
+		return ""
+	}
+	spoilt := slices.ContainsFunc(r.Fields, func(f profile.FieldReport) bool {
+		return slices.ContainsFunc(f.Problems, func(p profile.ProblemReport) bool { return p.Problem == norm.BadEncoding.String() })
+	})
+	if !spoilt || party.TextEncoding == "" {
+		return ""
+	}
+	const other = "utf-8"
+	o.Encoding = other
+	if eachRow(path, o, 0, func(_ int, _ []string, err error) bool { return err == nil }) {
+		return other
+	}
+	return ""
+}
+
+func orUTF8(encoding string) string {
+	if encoding == "" {
+		return "utf-8"
+	}
+	return encoding
+}
+
+// foreign counts the letters, and the other characters, of a text beyond ASCII.
+// Typographic quotation marks and dashes count as letters: they stand in names.
+func foreign(s string) (letters, strange int) {
+	for _, r := range s {
+		switch {
+		case r < utf8.RuneSelf:
+		case unicode.IsLetter(r), strings.ContainsRune("\u2018\u2019\u2013\u2014\u00b4", r):
+			letters++
+		default:
+			strange++
+		}
+	}
+	return letters, strange
+}
+
+// eachRow calls see for the rows up to last, or all where last is 0, until it
+// returns false. It reports whether it came to the end.
+func eachRow(path string, o formats.ExtractOptions, last int, see func(row int, cells []string, err error) bool) bool {
+	x, err := formats.OpenExtract(path, o)
+	if err != nil {
+		return false
+	}
+	defer x.Close()
+	for last == 0 || x.Row() < last {
+		cells, err := x.Next()
+		if err == io.EOF {
+			return true
+		}
+		if !see(x.Row(), cells, err) {
+			return false
+		}
+	}
+	return true
+}
+
+// proposedColumns is how the extract should be read, as far as that is known,
+// where it differs from how the party says it is read.
+func proposedColumns(project *formats.Project, party *formats.ProjectParty, r *profile.Report, text string, agreed bool) string {
+	own := *party
+	own.TextEncoding, own.Columns, own.Dates = text, map[string][]string{}, map[string]string{}
+	for _, n := range project.Needs {
+		if c, ok := party.Columns[n.Name]; ok {
+			own.Columns[n.Name] = c
+		}
+	}
+	dated := 0
+	var last string
+	declared := normaliseOptions(project, party)
+	wrong := func(field string) bool {
+		return slices.ContainsFunc(r.Findings, func(f profile.Finding) bool { return f.Code == "dates-other-form" && f.Field == field })
+	}
+	for i, f := range r.Fields {
+		if _, mapped := party.Columns[f.Name]; len(f.Columns) > 0 && (mapped || f.Found != profile.FoundGiven) {
+			own.Columns[f.Name] = f.Columns
+		}
+		form := declared[i].Dates
+		if f.Dates != "" && (form == "" || wrong(f.Name)) {
+			form = f.Dates
+		}
+		if form != "" {
+			own.Dates[f.Name] = form
+			dated, last = dated+1, form
+		}
+	}
+	if dated == 1 {
+		own.Dates = map[string]string{"": last}
+	} else if dated == 0 {
+		own.Dates = nil
+	}
+	if len(own.Columns) == 0 {
+		own.Columns = nil
+	}
+	out := formats.FormatColumns(project, own)
+	if agreed && out == formats.FormatColumns(project, *party) {
+		return ""
+	}
+	return out
+}
+
+// The order and the headings of findings.
+var checkLists = []struct{ kind, title string }{
+	{profile.Fix, "To put right before hashing"},
+	{profile.Ask, "To ask the supplier"},
+	{profile.Know, "Good to know"},
+}
+
+var foundWords = map[string]string{
+	profile.FoundGiven:   "as named",
+	profile.FoundHeader:  "proposed by its header",
+	profile.FoundContent: "proposed by its content",
+	profile.NotFound:     "not found",
+}
+
+func (a *app) printCheck(c checked) {
+	var b strings.Builder
+	r := c.Report
+	fmt.Fprintf(&b, "Check of %q: %s, %d columns, %s rows (numbered without the header)\n%s\n", c.File, c.Format, c.Columns, r.Rows, c.Verdict)
+	for _, list := range checkLists {
+		title := "\n" + list.title + "\n"
+		for _, f := range r.Findings {
+			if f.Kind != list.kind {
+				continue
+			}
+			text := f.Text
+			if f.Field != "" {
+				text = f.Field + ": " + text
+			}
+			b.WriteString(title)
+			title = ""
+			b.WriteString(wrap("  - ", "    ", text) + wrap("    > ", "      ", f.Do))
+		}
+	}
+	b.WriteString("\nFields\n")
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, f := range r.Fields {
+		if len(f.Columns) == 0 {
+			fmt.Fprintf(w, "  %s\tno column found\n", f.Name)
+			continue
+		}
+		fmt.Fprintf(w, "  %s\t%s\tusable: %s\n", f.Name, columnWords(f), withShare(f.Usable))
+	}
+	w.Flush()
+	for _, f := range r.Fields {
+		for _, p := range f.Problems {
+			fmt.Fprintf(&b, "    %s: %s: %s%s\n", f.Name, p.Problem, p.Cells.Of("cells"), keptWords(p))
+		}
+	}
+	if len(r.Unread) > 0 {
+		b.WriteString(wrap("  not read: ", "    ", quoted(r.Unread)))
+	}
+	b.WriteString("\nRecords by what they hold, and how they can be expected to link\n")
+	for _, g := range r.Linking {
+		b.WriteString(wrap("  - ", "    ", withShare(g.Records)+": "+g.Name+"; "+g.Expect))
+	}
+	b.WriteString("\nMore than once\n")
+	for _, f := range repeatFacts(r) {
+		fmt.Fprintf(&b, "  %s: %s\n", f.Name, f.Text)
+	}
+	if len(r.Reasons) > 0 {
+		b.WriteString("\nRows that could not be read\n")
+		for _, s := range r.Reasons {
+			b.WriteString(wrap("  - ", "    ", fmt.Sprintf("%s: %s (first: %s)", s.Rows.Text, s.Reason, rowNumbers(s.First))))
+		}
+	}
+	if c.Mapping != "" {
+		b.WriteString("\nSettings that fit this extract: compare them with the fields above, then save them as a\nfile for --columns, or put them under the party's name in project.yaml\n\n" + c.Mapping)
+	}
+	a.ui.resultf("%s", b.String())
+}
+
+// wrap breaks a text into lines of at most 88 characters where it can.
+func wrap(first, rest, text string) string {
+	const width = 88
+	var b strings.Builder
+	line := first
+	empty := true
+	for _, w := range strings.Split(text, " ") {
+		if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(w) > width {
+			b.WriteString(line + "\n")
+			line, empty = rest, true
+		}
+		if !empty {
+			line += " "
+		}
+		line += w
+		empty = false
+	}
+	return b.String() + line + "\n"
+}
+
+func columnWords(f profile.FieldReport) string {
+	if f.Found == profile.FoundGiven {
+		return quoted(f.Columns)
+	}
+	return quoted(f.Columns) + " (" + foundWords[f.Found] + ")"
+}
+
+func withShare(c profile.Count) string {
+	if c.About == nil || c.Text == "all" || c.Text == "none" {
+		return c.Text
+	}
+	return c.Text + ", " + c.Share
+}
+
+func keptWords(p profile.ProblemReport) string {
+	if p.Kept {
+		return ", used all the same"
+	}
+	return ""
+}
+
+func repeatFacts(r *profile.Report) []formats.ReportFact {
+	facts := []formats.ReportFact{
+		{Name: "rows that repeat an earlier row, cell for cell", Text: r.Repeats.Rows.Text},
+		{Name: "records that are the same as an earlier one in every field", Text: r.Repeats.Records.Text},
+		{Name: "records with the NHS number of an earlier one", Text: r.Repeats.NHSNumbers.Text},
+		{Name: "the same, with another date of birth", Text: r.Repeats.NHSOtherDates.Text},
+	}
+	if r.Repeats.OnlyFirstParts {
+		facts = append(facts, formats.ReportFact{Name: "note", Text: "the extract is so long that later records were compared with the first two million only"})
+	}
+	return facts
+}
+
+func rowNumbers(rows []int) string {
+	var out []string
+	for _, n := range rows {
+		out = append(out, strconv.Itoa(n))
+	}
+	return strings.Join(out, ", ")
+}
+
+func (a *app) writeCheckPage(place, extract string, c checked) error {
+	r := c.Report
+	page := formats.CheckPage{
+		File: c.File, Made: time.Now(), Program: c.Program, Verdict: c.Verdict, Ready: true,
+		Facts:   []formats.ReportFact{{Name: "format", Text: c.Format}, {Name: "columns", Text: strconv.Itoa(c.Columns)}, {Name: "rows", Text: r.Rows}},
+		Repeats: repeatFacts(r), Unread: r.Unread, Mapping: c.Mapping,
+	}
+	if c.Project != "" {
+		page.Facts = append(page.Facts, formats.ReportFact{Name: "project", Text: c.Project}, formats.ReportFact{Name: "party", Text: c.Party})
+	}
+	for _, list := range checkLists {
+		l := formats.CheckList{Title: list.title, Bad: list.kind == profile.Fix}
+		for _, f := range r.Findings {
+			if f.Kind == list.kind {
+				l.Items = append(l.Items, formats.CheckItem{Field: f.Field, Text: f.Text, Do: f.Do})
+			}
+		}
+		if l.Items != nil {
+			page.Lists = append(page.Lists, l)
+			page.Ready = page.Ready && !l.Bad
+		}
+	}
+	for _, f := range r.Fields {
+		line := formats.CheckField{Name: f.Name, Kind: f.Kind, Columns: strings.Join(f.Columns, ", "), Found: foundWords[f.Found], Bar: -1}
+		if len(f.Columns) > 0 {
+			line.Usable, line.Share, line.Bar = f.Usable.Text, shareBeside(f.Usable), barLength(f.Usable)
+		}
+		for _, p := range f.Problems {
+			line.Problems = append(line.Problems, formats.ReportFact{Name: p.Problem, Text: p.Cells.Of("cells") + keptWords(p)})
+		}
+		page.Fields = append(page.Fields, line)
+	}
+	for _, g := range r.Linking {
+		page.Groups = append(page.Groups, formats.CheckGroup{Name: g.Name, Expect: g.Expect, Records: g.Records.Text, Share: shareBeside(g.Records), Bar: barLength(g.Records)})
+	}
+	for _, s := range r.Reasons {
+		page.Aside = append(page.Aside, formats.CheckAside{Reason: s.Reason, Rows: s.Rows.Text, First: rowNumbers(s.First)})
+	}
+	out, err := formats.Create(place, formats.CreateOptions{Inputs: []string{extract}})
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	if err := formats.WriteCheckPage(out, page); err != nil {
+		return err
+	}
+	return out.Commit()
+}
+
+func shareBeside(c profile.Count) string {
+	if c.About == nil || c.Text == "all" || c.Text == "none" {
+		return ""
+	}
+	return c.Share
+}
+
+// barLength is a share in whole per cent, -1 where it is hidden.
+func barLength(c profile.Count) int {
+	if c.About == nil {
+		return -1
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(c.Share, "under "), "over "), " %"))
+	if err != nil {
+		return -1
+	}
+	return n
+}
