@@ -12,6 +12,7 @@
 package profile
 
 import (
+	"crypto/rand"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -155,7 +156,7 @@ func (p *Profiler) hasher(o []norm.Options) (*hashing.Hasher, error) {
 }
 
 // passingKey is a key that nothing leaves under.
-func passingKey(project string) (*hashing.Key, error) { return hashing.NewKey(project) }
+func passingKey(project string) (*hashing.Key, error) { return hashing.NewKey(project, rand.Reader) }
 
 // Add counts a row, numbered as the caller numbers it, with as many cells as the
 // header has. The cells may be kept; the slice is the caller's.
