@@ -37,7 +37,7 @@ type tile struct {
 
 // tileBytes was chosen by timing 8 to 256 KiB at 1,024 bits: smaller tiles call the
 // kernel too often, larger ones have looser limits and leave the cache.
-const tileBytes = 32 << 10
+const tileBytes = 64 << 10
 
 // Prepare stores filters of the given number of bits under a layout that has learned
 // nothing: see [Layout.Prepare].

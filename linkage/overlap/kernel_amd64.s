@@ -5,28 +5,36 @@
 #include "textflag.h"
 
 // func scanAVX512_2(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_2(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_2(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
 	VPXORQ.BCST (AX), Z4, Z6
 	VPXORQ.BCST 32(AX), Z5, Z7
 	VPANDNQ     Z6, Z7, Z6
@@ -35,19 +43,19 @@ block:
 	VPADDQ      Z6, Z6, Z6
 	VPADDQ      Z6, Z7, Z7
 	VPXORQ.BCST 8(AX), Z4, Z6
-	VPXORQ.BCST 40(AX), Z5, Z9
-	VPANDNQ     Z6, Z9, Z6
-	VPOPCNTQ    Z6, Z6
-	VPOPCNTQ    Z9, Z9
-	VPADDQ      Z6, Z6, Z6
-	VPADDQ      Z6, Z9, Z9
-	VPXORQ.BCST 16(AX), Z4, Z6
-	VPXORQ.BCST 48(AX), Z5, Z10
+	VPXORQ.BCST 40(AX), Z5, Z10
 	VPANDNQ     Z6, Z10, Z6
 	VPOPCNTQ    Z6, Z6
 	VPOPCNTQ    Z10, Z10
 	VPADDQ      Z6, Z6, Z6
 	VPADDQ      Z6, Z10, Z10
+	VPXORQ.BCST 16(AX), Z4, Z6
+	VPXORQ.BCST 48(AX), Z5, Z11
+	VPANDNQ     Z6, Z11, Z6
+	VPOPCNTQ    Z6, Z6
+	VPOPCNTQ    Z11, Z11
+	VPADDQ      Z6, Z6, Z6
+	VPADDQ      Z6, Z11, Z11
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPANDNQ     Z4, Z5, Z4
@@ -56,144 +64,148 @@ block:
 	VPADDQ      Z4, Z4, Z4
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z7, K1
-	VPCMPUQ     $0x01, Z1, Z9, K2
-	VPCMPUQ     $0x01, Z2, Z10, K3
+	VPCMPUQ     $0x01, Z1, Z10, K2
+	VPCMPUQ     $0x01, Z2, Z11, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z8, Z8, Z8
+	VPXORQ      Z9, Z9, Z9
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z8
+	VPXORQ.BCST (R13), Z8, Z8
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z8
+	VPOPCNTQ    Z8, Z8
+	VPADDQ      Z8, Z9, Z9
+	VMOVDQA64   Z5, Z8
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z8, Z4
+	VPADDQ       Z9, Z9, Z9
+	VPADDQ       Z9, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z7, (SP)
-	VMOVDQU64 Z9, 64(SP)
-	VMOVDQU64 Z10, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x00000002, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z8, Z8, Z8
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z8, Z8
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z8, Z8, Z8
-	VPADDQ   Z8, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_3(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_3(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_3(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
 	VPXORQ.BCST (AX), Z4, Z7
 	VPXORQ.BCST 32(AX), Z5, Z8
 	VPXORQ.BCST 64(AX), Z6, Z9
@@ -204,20 +216,20 @@ block:
 	VPADDQ      Z7, Z8, Z8
 	VPXORQ.BCST 8(AX), Z4, Z7
 	VPXORQ.BCST 40(AX), Z5, Z9
-	VPXORQ.BCST 72(AX), Z6, Z11
-	VPTERNLOGQ  $0x74, Z11, Z9, Z7
+	VPXORQ.BCST 72(AX), Z6, Z12
+	VPTERNLOGQ  $0x74, Z12, Z9, Z7
 	VPOPCNTQ    Z7, Z7
-	VPOPCNTQ    Z11, Z9
+	VPOPCNTQ    Z12, Z9
 	VPADDQ      Z7, Z7, Z7
 	VPADDQ      Z7, Z9, Z9
 	VPXORQ.BCST 16(AX), Z4, Z7
-	VPXORQ.BCST 48(AX), Z5, Z11
-	VPXORQ.BCST 80(AX), Z6, Z12
-	VPTERNLOGQ  $0x74, Z12, Z11, Z7
+	VPXORQ.BCST 48(AX), Z5, Z12
+	VPXORQ.BCST 80(AX), Z6, Z13
+	VPTERNLOGQ  $0x74, Z13, Z12, Z7
 	VPOPCNTQ    Z7, Z7
-	VPOPCNTQ    Z12, Z11
+	VPOPCNTQ    Z13, Z12
 	VPADDQ      Z7, Z7, Z7
-	VPADDQ      Z7, Z11, Z11
+	VPADDQ      Z7, Z12, Z12
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -228,144 +240,148 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z8, K1
 	VPCMPUQ     $0x01, Z1, Z9, K2
-	VPCMPUQ     $0x01, Z2, Z11, K3
+	VPCMPUQ     $0x01, Z2, Z12, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z10, Z10, Z10
+	VPXORQ      Z11, Z11, Z11
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z10
+	VPXORQ.BCST (R13), Z10, Z10
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z10
+	VPOPCNTQ    Z10, Z10
+	VPADDQ      Z10, Z11, Z11
+	VMOVDQA64   Z5, Z10
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z10, Z4
+	VPADDQ       Z11, Z11, Z11
+	VPADDQ       Z11, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z8, (SP)
-	VMOVDQU64 Z9, 64(SP)
-	VMOVDQU64 Z11, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x00000003, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z10, Z10, Z10
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z10, Z10
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z10, Z10, Z10
-	VPADDQ   Z10, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_4(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_4(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_4(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
 	VPXORQ.BCST (AX), Z4, Z8
 	VPXORQ.BCST 32(AX), Z5, Z9
 	VPXORQ.BCST 64(AX), Z6, Z10
@@ -380,28 +396,28 @@ block:
 	VPADDQ      Z8, Z9, Z9
 	VPXORQ.BCST 8(AX), Z4, Z8
 	VPXORQ.BCST 40(AX), Z5, Z10
-	VPXORQ.BCST 72(AX), Z6, Z12
-	VPTERNLOGQ  $0x74, Z12, Z10, Z8
+	VPXORQ.BCST 72(AX), Z6, Z13
+	VPTERNLOGQ  $0x74, Z13, Z10, Z8
 	VPOPCNTQ    Z8, Z8
 	VPXORQ.BCST 104(AX), Z7, Z10
-	VPANDNQ     Z12, Z10, Z12
-	VPOPCNTQ    Z12, Z12
-	VPADDQ      Z12, Z8, Z8
+	VPANDNQ     Z13, Z10, Z13
+	VPOPCNTQ    Z13, Z13
+	VPADDQ      Z13, Z8, Z8
 	VPOPCNTQ    Z10, Z10
 	VPADDQ      Z8, Z8, Z8
 	VPADDQ      Z8, Z10, Z10
 	VPXORQ.BCST 16(AX), Z4, Z8
-	VPXORQ.BCST 48(AX), Z5, Z12
-	VPXORQ.BCST 80(AX), Z6, Z13
-	VPTERNLOGQ  $0x74, Z13, Z12, Z8
+	VPXORQ.BCST 48(AX), Z5, Z13
+	VPXORQ.BCST 80(AX), Z6, Z14
+	VPTERNLOGQ  $0x74, Z14, Z13, Z8
 	VPOPCNTQ    Z8, Z8
-	VPXORQ.BCST 112(AX), Z7, Z12
-	VPANDNQ     Z13, Z12, Z13
+	VPXORQ.BCST 112(AX), Z7, Z13
+	VPANDNQ     Z14, Z13, Z14
+	VPOPCNTQ    Z14, Z14
+	VPADDQ      Z14, Z8, Z8
 	VPOPCNTQ    Z13, Z13
-	VPADDQ      Z13, Z8, Z8
-	VPOPCNTQ    Z12, Z12
 	VPADDQ      Z8, Z8, Z8
-	VPADDQ      Z8, Z12, Z12
+	VPADDQ      Z8, Z13, Z13
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -416,184 +432,188 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z9, K1
 	VPCMPUQ     $0x01, Z1, Z10, K2
-	VPCMPUQ     $0x01, Z2, Z12, K3
+	VPCMPUQ     $0x01, Z2, Z13, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z11, Z11, Z11
+	VPXORQ      Z12, Z12, Z12
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z11
+	VPXORQ.BCST (R13), Z11, Z11
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z11
+	VPOPCNTQ    Z11, Z11
+	VPADDQ      Z11, Z12, Z12
+	VMOVDQA64   Z5, Z11
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z11, Z4
+	VPADDQ       Z12, Z12, Z12
+	VPADDQ       Z12, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z9, (SP)
-	VMOVDQU64 Z10, 64(SP)
-	VMOVDQU64 Z12, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x00000004, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z11, Z11, Z11
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z11, Z11
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z11, Z11, Z11
-	VPADDQ   Z11, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_5(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_5(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_5(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
-	VMOVDQU64   256(CX), Z8
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
+	VMOVDQU64   256(DX), Z8
 	VPXORQ.BCST (AX), Z4, Z9
 	VPXORQ.BCST 32(AX), Z5, Z10
 	VPXORQ.BCST 64(AX), Z6, Z11
 	VPTERNLOGQ  $0x74, Z11, Z10, Z9
 	VPOPCNTQ    Z9, Z9
 	VPXORQ.BCST 96(AX), Z7, Z10
-	VPXORQ.BCST 128(AX), Z8, Z13
-	VPTERNLOGQ  $0x74, Z13, Z10, Z11
+	VPXORQ.BCST 128(AX), Z8, Z14
+	VPTERNLOGQ  $0x74, Z14, Z10, Z11
 	VPOPCNTQ    Z11, Z11
 	VPADDQ      Z11, Z9, Z9
-	VPOPCNTQ    Z13, Z10
+	VPOPCNTQ    Z14, Z10
 	VPADDQ      Z9, Z9, Z9
 	VPADDQ      Z9, Z10, Z10
 	VPXORQ.BCST 8(AX), Z4, Z9
 	VPXORQ.BCST 40(AX), Z5, Z11
-	VPXORQ.BCST 72(AX), Z6, Z13
-	VPTERNLOGQ  $0x74, Z13, Z11, Z9
+	VPXORQ.BCST 72(AX), Z6, Z14
+	VPTERNLOGQ  $0x74, Z14, Z11, Z9
 	VPOPCNTQ    Z9, Z9
 	VPXORQ.BCST 104(AX), Z7, Z11
-	VPXORQ.BCST 136(AX), Z8, Z14
-	VPTERNLOGQ  $0x74, Z14, Z11, Z13
-	VPOPCNTQ    Z13, Z13
-	VPADDQ      Z13, Z9, Z9
-	VPOPCNTQ    Z14, Z11
+	VPXORQ.BCST 136(AX), Z8, Z15
+	VPTERNLOGQ  $0x74, Z15, Z11, Z14
+	VPOPCNTQ    Z14, Z14
+	VPADDQ      Z14, Z9, Z9
+	VPOPCNTQ    Z15, Z11
 	VPADDQ      Z9, Z9, Z9
 	VPADDQ      Z9, Z11, Z11
 	VPXORQ.BCST 16(AX), Z4, Z9
-	VPXORQ.BCST 48(AX), Z5, Z13
-	VPXORQ.BCST 80(AX), Z6, Z14
-	VPTERNLOGQ  $0x74, Z14, Z13, Z9
+	VPXORQ.BCST 48(AX), Z5, Z14
+	VPXORQ.BCST 80(AX), Z6, Z15
+	VPTERNLOGQ  $0x74, Z15, Z14, Z9
 	VPOPCNTQ    Z9, Z9
-	VPXORQ.BCST 112(AX), Z7, Z13
-	VPXORQ.BCST 144(AX), Z8, Z15
-	VPTERNLOGQ  $0x74, Z15, Z13, Z14
-	VPOPCNTQ    Z14, Z14
-	VPADDQ      Z14, Z9, Z9
-	VPOPCNTQ    Z15, Z13
+	VPXORQ.BCST 112(AX), Z7, Z14
+	VPXORQ.BCST 144(AX), Z8, Z16
+	VPTERNLOGQ  $0x74, Z16, Z14, Z15
+	VPOPCNTQ    Z15, Z15
+	VPADDQ      Z15, Z9, Z9
+	VPOPCNTQ    Z16, Z14
 	VPADDQ      Z9, Z9, Z9
-	VPADDQ      Z9, Z13, Z13
+	VPADDQ      Z9, Z14, Z14
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -609,197 +629,201 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z10, K1
 	VPCMPUQ     $0x01, Z1, Z11, K2
-	VPCMPUQ     $0x01, Z2, Z13, K3
+	VPCMPUQ     $0x01, Z2, Z14, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z12, Z12, Z12
+	VPXORQ      Z13, Z13, Z13
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z12
+	VPXORQ.BCST (R13), Z12, Z12
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z12
+	VPOPCNTQ    Z12, Z12
+	VPADDQ      Z12, Z13, Z13
+	VMOVDQA64   Z5, Z12
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z12, Z4
+	VPADDQ       Z13, Z13, Z13
+	VPADDQ       Z13, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z10, (SP)
-	VMOVDQU64 Z11, 64(SP)
-	VMOVDQU64 Z13, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x00000005, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z12, Z12, Z12
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z12, Z12
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z12, Z12, Z12
-	VPADDQ   Z12, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_6(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_6(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_6(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
-	VMOVDQU64   256(CX), Z8
-	VMOVDQU64   320(CX), Z9
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
+	VMOVDQU64   256(DX), Z8
+	VMOVDQU64   320(DX), Z9
 	VPXORQ.BCST (AX), Z4, Z10
 	VPXORQ.BCST 32(AX), Z5, Z11
 	VPXORQ.BCST 64(AX), Z6, Z12
 	VPTERNLOGQ  $0x74, Z12, Z11, Z10
 	VPOPCNTQ    Z10, Z10
 	VPXORQ.BCST 96(AX), Z7, Z11
-	VPXORQ.BCST 128(AX), Z8, Z14
-	VPTERNLOGQ  $0x74, Z14, Z11, Z12
+	VPXORQ.BCST 128(AX), Z8, Z15
+	VPTERNLOGQ  $0x74, Z15, Z11, Z12
 	VPOPCNTQ    Z12, Z12
 	VPADDQ      Z12, Z10, Z10
 	VPXORQ.BCST 160(AX), Z9, Z11
-	VPANDNQ     Z14, Z11, Z14
-	VPOPCNTQ    Z14, Z14
-	VPADDQ      Z14, Z10, Z10
+	VPANDNQ     Z15, Z11, Z15
+	VPOPCNTQ    Z15, Z15
+	VPADDQ      Z15, Z10, Z10
 	VPOPCNTQ    Z11, Z11
 	VPADDQ      Z10, Z10, Z10
 	VPADDQ      Z10, Z11, Z11
 	VPXORQ.BCST 8(AX), Z4, Z10
 	VPXORQ.BCST 40(AX), Z5, Z12
-	VPXORQ.BCST 72(AX), Z6, Z14
-	VPTERNLOGQ  $0x74, Z14, Z12, Z10
+	VPXORQ.BCST 72(AX), Z6, Z15
+	VPTERNLOGQ  $0x74, Z15, Z12, Z10
 	VPOPCNTQ    Z10, Z10
 	VPXORQ.BCST 104(AX), Z7, Z12
-	VPXORQ.BCST 136(AX), Z8, Z15
-	VPTERNLOGQ  $0x74, Z15, Z12, Z14
-	VPOPCNTQ    Z14, Z14
-	VPADDQ      Z14, Z10, Z10
-	VPXORQ.BCST 168(AX), Z9, Z12
-	VPANDNQ     Z15, Z12, Z15
+	VPXORQ.BCST 136(AX), Z8, Z16
+	VPTERNLOGQ  $0x74, Z16, Z12, Z15
 	VPOPCNTQ    Z15, Z15
 	VPADDQ      Z15, Z10, Z10
+	VPXORQ.BCST 168(AX), Z9, Z12
+	VPANDNQ     Z16, Z12, Z16
+	VPOPCNTQ    Z16, Z16
+	VPADDQ      Z16, Z10, Z10
 	VPOPCNTQ    Z12, Z12
 	VPADDQ      Z10, Z10, Z10
 	VPADDQ      Z10, Z12, Z12
 	VPXORQ.BCST 16(AX), Z4, Z10
-	VPXORQ.BCST 48(AX), Z5, Z14
-	VPXORQ.BCST 80(AX), Z6, Z15
-	VPTERNLOGQ  $0x74, Z15, Z14, Z10
+	VPXORQ.BCST 48(AX), Z5, Z15
+	VPXORQ.BCST 80(AX), Z6, Z16
+	VPTERNLOGQ  $0x74, Z16, Z15, Z10
 	VPOPCNTQ    Z10, Z10
-	VPXORQ.BCST 112(AX), Z7, Z14
-	VPXORQ.BCST 144(AX), Z8, Z16
-	VPTERNLOGQ  $0x74, Z16, Z14, Z15
-	VPOPCNTQ    Z15, Z15
-	VPADDQ      Z15, Z10, Z10
-	VPXORQ.BCST 176(AX), Z9, Z14
-	VPANDNQ     Z16, Z14, Z16
+	VPXORQ.BCST 112(AX), Z7, Z15
+	VPXORQ.BCST 144(AX), Z8, Z17
+	VPTERNLOGQ  $0x74, Z17, Z15, Z16
 	VPOPCNTQ    Z16, Z16
 	VPADDQ      Z16, Z10, Z10
-	VPOPCNTQ    Z14, Z14
+	VPXORQ.BCST 176(AX), Z9, Z15
+	VPANDNQ     Z17, Z15, Z17
+	VPOPCNTQ    Z17, Z17
+	VPADDQ      Z17, Z10, Z10
+	VPOPCNTQ    Z15, Z15
 	VPADDQ      Z10, Z10, Z10
-	VPADDQ      Z10, Z14, Z14
+	VPADDQ      Z10, Z15, Z15
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -819,201 +843,205 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z11, K1
 	VPCMPUQ     $0x01, Z1, Z12, K2
-	VPCMPUQ     $0x01, Z2, Z14, K3
+	VPCMPUQ     $0x01, Z2, Z15, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z13, Z13, Z13
+	VPXORQ      Z14, Z14, Z14
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z13
+	VPXORQ.BCST (R13), Z13, Z13
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z13
+	VPOPCNTQ    Z13, Z13
+	VPADDQ      Z13, Z14, Z14
+	VMOVDQA64   Z5, Z13
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z13, Z4
+	VPADDQ       Z14, Z14, Z14
+	VPADDQ       Z14, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z11, (SP)
-	VMOVDQU64 Z12, 64(SP)
-	VMOVDQU64 Z14, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x00000006, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z13, Z13, Z13
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z13, Z13
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z13, Z13, Z13
-	VPADDQ   Z13, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_7(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_7(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_7(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
-	VMOVDQU64   256(CX), Z8
-	VMOVDQU64   320(CX), Z9
-	VMOVDQU64   384(CX), Z10
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
+	VMOVDQU64   256(DX), Z8
+	VMOVDQU64   320(DX), Z9
+	VMOVDQU64   384(DX), Z10
 	VPXORQ.BCST (AX), Z4, Z11
 	VPXORQ.BCST 32(AX), Z5, Z12
 	VPXORQ.BCST 64(AX), Z6, Z13
 	VPTERNLOGQ  $0x74, Z13, Z12, Z11
 	VPOPCNTQ    Z11, Z11
 	VPXORQ.BCST 96(AX), Z7, Z12
-	VPXORQ.BCST 128(AX), Z8, Z15
-	VPTERNLOGQ  $0x74, Z15, Z12, Z13
+	VPXORQ.BCST 128(AX), Z8, Z16
+	VPTERNLOGQ  $0x74, Z16, Z12, Z13
 	VPOPCNTQ    Z13, Z13
 	VPADDQ      Z13, Z11, Z11
 	VPXORQ.BCST 160(AX), Z9, Z12
 	VPXORQ.BCST 192(AX), Z10, Z13
-	VPTERNLOGQ  $0x74, Z13, Z12, Z15
-	VPOPCNTQ    Z15, Z15
-	VPADDQ      Z15, Z11, Z11
+	VPTERNLOGQ  $0x74, Z13, Z12, Z16
+	VPOPCNTQ    Z16, Z16
+	VPADDQ      Z16, Z11, Z11
 	VPOPCNTQ    Z13, Z12
 	VPADDQ      Z11, Z11, Z11
 	VPADDQ      Z11, Z12, Z12
 	VPXORQ.BCST 8(AX), Z4, Z11
 	VPXORQ.BCST 40(AX), Z5, Z13
-	VPXORQ.BCST 72(AX), Z6, Z15
-	VPTERNLOGQ  $0x74, Z15, Z13, Z11
+	VPXORQ.BCST 72(AX), Z6, Z16
+	VPTERNLOGQ  $0x74, Z16, Z13, Z11
 	VPOPCNTQ    Z11, Z11
 	VPXORQ.BCST 104(AX), Z7, Z13
-	VPXORQ.BCST 136(AX), Z8, Z16
-	VPTERNLOGQ  $0x74, Z16, Z13, Z15
-	VPOPCNTQ    Z15, Z15
-	VPADDQ      Z15, Z11, Z11
-	VPXORQ.BCST 168(AX), Z9, Z13
-	VPXORQ.BCST 200(AX), Z10, Z15
-	VPTERNLOGQ  $0x74, Z15, Z13, Z16
+	VPXORQ.BCST 136(AX), Z8, Z17
+	VPTERNLOGQ  $0x74, Z17, Z13, Z16
 	VPOPCNTQ    Z16, Z16
 	VPADDQ      Z16, Z11, Z11
-	VPOPCNTQ    Z15, Z13
+	VPXORQ.BCST 168(AX), Z9, Z13
+	VPXORQ.BCST 200(AX), Z10, Z16
+	VPTERNLOGQ  $0x74, Z16, Z13, Z17
+	VPOPCNTQ    Z17, Z17
+	VPADDQ      Z17, Z11, Z11
+	VPOPCNTQ    Z16, Z13
 	VPADDQ      Z11, Z11, Z11
 	VPADDQ      Z11, Z13, Z13
 	VPXORQ.BCST 16(AX), Z4, Z11
-	VPXORQ.BCST 48(AX), Z5, Z15
-	VPXORQ.BCST 80(AX), Z6, Z16
-	VPTERNLOGQ  $0x74, Z16, Z15, Z11
+	VPXORQ.BCST 48(AX), Z5, Z16
+	VPXORQ.BCST 80(AX), Z6, Z17
+	VPTERNLOGQ  $0x74, Z17, Z16, Z11
 	VPOPCNTQ    Z11, Z11
-	VPXORQ.BCST 112(AX), Z7, Z15
-	VPXORQ.BCST 144(AX), Z8, Z17
-	VPTERNLOGQ  $0x74, Z17, Z15, Z16
-	VPOPCNTQ    Z16, Z16
-	VPADDQ      Z16, Z11, Z11
-	VPXORQ.BCST 176(AX), Z9, Z15
-	VPXORQ.BCST 208(AX), Z10, Z16
-	VPTERNLOGQ  $0x74, Z16, Z15, Z17
+	VPXORQ.BCST 112(AX), Z7, Z16
+	VPXORQ.BCST 144(AX), Z8, Z18
+	VPTERNLOGQ  $0x74, Z18, Z16, Z17
 	VPOPCNTQ    Z17, Z17
 	VPADDQ      Z17, Z11, Z11
-	VPOPCNTQ    Z16, Z15
+	VPXORQ.BCST 176(AX), Z9, Z16
+	VPXORQ.BCST 208(AX), Z10, Z17
+	VPTERNLOGQ  $0x74, Z17, Z16, Z18
+	VPOPCNTQ    Z18, Z18
+	VPADDQ      Z18, Z11, Z11
+	VPOPCNTQ    Z17, Z16
 	VPADDQ      Z11, Z11, Z11
-	VPADDQ      Z11, Z15, Z15
+	VPADDQ      Z11, Z16, Z16
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -1034,163 +1062,167 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z12, K1
 	VPCMPUQ     $0x01, Z1, Z13, K2
-	VPCMPUQ     $0x01, Z2, Z15, K3
+	VPCMPUQ     $0x01, Z2, Z16, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z14, Z14, Z14
+	VPXORQ      Z15, Z15, Z15
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z14
+	VPXORQ.BCST (R13), Z14, Z14
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z14
+	VPOPCNTQ    Z14, Z14
+	VPADDQ      Z14, Z15, Z15
+	VMOVDQA64   Z5, Z14
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z14, Z4
+	VPADDQ       Z15, Z15, Z15
+	VPADDQ       Z15, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z12, (SP)
-	VMOVDQU64 Z13, 64(SP)
-	VMOVDQU64 Z15, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x00000007, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z14, Z14, Z14
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z14, Z14
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z14, Z14, Z14
-	VPADDQ   Z14, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_8(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_8(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_8(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
-	VMOVDQU64   256(CX), Z8
-	VMOVDQU64   320(CX), Z9
-	VMOVDQU64   384(CX), Z10
-	VMOVDQU64   448(CX), Z11
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
+	VMOVDQU64   256(DX), Z8
+	VMOVDQU64   320(DX), Z9
+	VMOVDQU64   384(DX), Z10
+	VMOVDQU64   448(DX), Z11
 	VPXORQ.BCST (AX), Z4, Z12
 	VPXORQ.BCST 32(AX), Z5, Z13
 	VPXORQ.BCST 64(AX), Z6, Z14
 	VPTERNLOGQ  $0x74, Z14, Z13, Z12
 	VPOPCNTQ    Z12, Z12
 	VPXORQ.BCST 96(AX), Z7, Z13
-	VPXORQ.BCST 128(AX), Z8, Z16
-	VPTERNLOGQ  $0x74, Z16, Z13, Z14
+	VPXORQ.BCST 128(AX), Z8, Z17
+	VPTERNLOGQ  $0x74, Z17, Z13, Z14
 	VPOPCNTQ    Z14, Z14
 	VPADDQ      Z14, Z12, Z12
 	VPXORQ.BCST 160(AX), Z9, Z13
 	VPXORQ.BCST 192(AX), Z10, Z14
-	VPTERNLOGQ  $0x74, Z14, Z13, Z16
-	VPOPCNTQ    Z16, Z16
-	VPADDQ      Z16, Z12, Z12
+	VPTERNLOGQ  $0x74, Z14, Z13, Z17
+	VPOPCNTQ    Z17, Z17
+	VPADDQ      Z17, Z12, Z12
 	VPXORQ.BCST 224(AX), Z11, Z13
 	VPANDNQ     Z14, Z13, Z14
 	VPOPCNTQ    Z14, Z14
@@ -1200,48 +1232,48 @@ block:
 	VPADDQ      Z12, Z13, Z13
 	VPXORQ.BCST 8(AX), Z4, Z12
 	VPXORQ.BCST 40(AX), Z5, Z14
-	VPXORQ.BCST 72(AX), Z6, Z16
-	VPTERNLOGQ  $0x74, Z16, Z14, Z12
+	VPXORQ.BCST 72(AX), Z6, Z17
+	VPTERNLOGQ  $0x74, Z17, Z14, Z12
 	VPOPCNTQ    Z12, Z12
 	VPXORQ.BCST 104(AX), Z7, Z14
-	VPXORQ.BCST 136(AX), Z8, Z17
-	VPTERNLOGQ  $0x74, Z17, Z14, Z16
-	VPOPCNTQ    Z16, Z16
-	VPADDQ      Z16, Z12, Z12
-	VPXORQ.BCST 168(AX), Z9, Z14
-	VPXORQ.BCST 200(AX), Z10, Z16
-	VPTERNLOGQ  $0x74, Z16, Z14, Z17
+	VPXORQ.BCST 136(AX), Z8, Z18
+	VPTERNLOGQ  $0x74, Z18, Z14, Z17
 	VPOPCNTQ    Z17, Z17
 	VPADDQ      Z17, Z12, Z12
+	VPXORQ.BCST 168(AX), Z9, Z14
+	VPXORQ.BCST 200(AX), Z10, Z17
+	VPTERNLOGQ  $0x74, Z17, Z14, Z18
+	VPOPCNTQ    Z18, Z18
+	VPADDQ      Z18, Z12, Z12
 	VPXORQ.BCST 232(AX), Z11, Z14
-	VPANDNQ     Z16, Z14, Z16
-	VPOPCNTQ    Z16, Z16
-	VPADDQ      Z16, Z12, Z12
+	VPANDNQ     Z17, Z14, Z17
+	VPOPCNTQ    Z17, Z17
+	VPADDQ      Z17, Z12, Z12
 	VPOPCNTQ    Z14, Z14
 	VPADDQ      Z12, Z12, Z12
 	VPADDQ      Z12, Z14, Z14
 	VPXORQ.BCST 16(AX), Z4, Z12
-	VPXORQ.BCST 48(AX), Z5, Z16
-	VPXORQ.BCST 80(AX), Z6, Z17
-	VPTERNLOGQ  $0x74, Z17, Z16, Z12
+	VPXORQ.BCST 48(AX), Z5, Z17
+	VPXORQ.BCST 80(AX), Z6, Z18
+	VPTERNLOGQ  $0x74, Z18, Z17, Z12
 	VPOPCNTQ    Z12, Z12
-	VPXORQ.BCST 112(AX), Z7, Z16
-	VPXORQ.BCST 144(AX), Z8, Z18
-	VPTERNLOGQ  $0x74, Z18, Z16, Z17
-	VPOPCNTQ    Z17, Z17
-	VPADDQ      Z17, Z12, Z12
-	VPXORQ.BCST 176(AX), Z9, Z16
-	VPXORQ.BCST 208(AX), Z10, Z17
-	VPTERNLOGQ  $0x74, Z17, Z16, Z18
+	VPXORQ.BCST 112(AX), Z7, Z17
+	VPXORQ.BCST 144(AX), Z8, Z19
+	VPTERNLOGQ  $0x74, Z19, Z17, Z18
 	VPOPCNTQ    Z18, Z18
 	VPADDQ      Z18, Z12, Z12
-	VPXORQ.BCST 240(AX), Z11, Z16
-	VPANDNQ     Z17, Z16, Z17
+	VPXORQ.BCST 176(AX), Z9, Z17
+	VPXORQ.BCST 208(AX), Z10, Z18
+	VPTERNLOGQ  $0x74, Z18, Z17, Z19
+	VPOPCNTQ    Z19, Z19
+	VPADDQ      Z19, Z12, Z12
+	VPXORQ.BCST 240(AX), Z11, Z17
+	VPANDNQ     Z18, Z17, Z18
+	VPOPCNTQ    Z18, Z18
+	VPADDQ      Z18, Z12, Z12
 	VPOPCNTQ    Z17, Z17
-	VPADDQ      Z17, Z12, Z12
-	VPOPCNTQ    Z16, Z16
 	VPADDQ      Z12, Z12, Z12
-	VPADDQ      Z12, Z16, Z16
+	VPADDQ      Z12, Z17, Z17
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -1266,218 +1298,222 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z13, K1
 	VPCMPUQ     $0x01, Z1, Z14, K2
-	VPCMPUQ     $0x01, Z2, Z16, K3
+	VPCMPUQ     $0x01, Z2, Z17, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z15, Z15, Z15
+	VPXORQ      Z16, Z16, Z16
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z15
+	VPXORQ.BCST (R13), Z15, Z15
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z15
+	VPOPCNTQ    Z15, Z15
+	VPADDQ      Z15, Z16, Z16
+	VMOVDQA64   Z5, Z15
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z15, Z4
+	VPADDQ       Z16, Z16, Z16
+	VPADDQ       Z16, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z13, (SP)
-	VMOVDQU64 Z14, 64(SP)
-	VMOVDQU64 Z16, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x00000008, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z15, Z15, Z15
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z15, Z15
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z15, Z15, Z15
-	VPADDQ   Z15, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_9(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_9(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_9(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
-	VMOVDQU64   256(CX), Z8
-	VMOVDQU64   320(CX), Z9
-	VMOVDQU64   384(CX), Z10
-	VMOVDQU64   448(CX), Z11
-	VMOVDQU64   512(CX), Z12
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
+	VMOVDQU64   256(DX), Z8
+	VMOVDQU64   320(DX), Z9
+	VMOVDQU64   384(DX), Z10
+	VMOVDQU64   448(DX), Z11
+	VMOVDQU64   512(DX), Z12
 	VPXORQ.BCST (AX), Z4, Z13
 	VPXORQ.BCST 32(AX), Z5, Z14
 	VPXORQ.BCST 64(AX), Z6, Z15
 	VPTERNLOGQ  $0x74, Z15, Z14, Z13
 	VPOPCNTQ    Z13, Z13
 	VPXORQ.BCST 96(AX), Z7, Z14
-	VPXORQ.BCST 128(AX), Z8, Z17
-	VPTERNLOGQ  $0x74, Z17, Z14, Z15
+	VPXORQ.BCST 128(AX), Z8, Z18
+	VPTERNLOGQ  $0x74, Z18, Z14, Z15
 	VPOPCNTQ    Z15, Z15
 	VPADDQ      Z15, Z13, Z13
 	VPXORQ.BCST 160(AX), Z9, Z14
 	VPXORQ.BCST 192(AX), Z10, Z15
-	VPTERNLOGQ  $0x74, Z15, Z14, Z17
-	VPOPCNTQ    Z17, Z17
-	VPADDQ      Z17, Z13, Z13
+	VPTERNLOGQ  $0x74, Z15, Z14, Z18
+	VPOPCNTQ    Z18, Z18
+	VPADDQ      Z18, Z13, Z13
 	VPXORQ.BCST 224(AX), Z11, Z14
-	VPXORQ.BCST 256(AX), Z12, Z17
-	VPTERNLOGQ  $0x74, Z17, Z14, Z15
+	VPXORQ.BCST 256(AX), Z12, Z18
+	VPTERNLOGQ  $0x74, Z18, Z14, Z15
 	VPOPCNTQ    Z15, Z15
 	VPADDQ      Z15, Z13, Z13
-	VPOPCNTQ    Z17, Z14
+	VPOPCNTQ    Z18, Z14
 	VPADDQ      Z13, Z13, Z13
 	VPADDQ      Z13, Z14, Z14
 	VPXORQ.BCST 8(AX), Z4, Z13
 	VPXORQ.BCST 40(AX), Z5, Z15
-	VPXORQ.BCST 72(AX), Z6, Z17
-	VPTERNLOGQ  $0x74, Z17, Z15, Z13
+	VPXORQ.BCST 72(AX), Z6, Z18
+	VPTERNLOGQ  $0x74, Z18, Z15, Z13
 	VPOPCNTQ    Z13, Z13
 	VPXORQ.BCST 104(AX), Z7, Z15
-	VPXORQ.BCST 136(AX), Z8, Z18
-	VPTERNLOGQ  $0x74, Z18, Z15, Z17
-	VPOPCNTQ    Z17, Z17
-	VPADDQ      Z17, Z13, Z13
-	VPXORQ.BCST 168(AX), Z9, Z15
-	VPXORQ.BCST 200(AX), Z10, Z17
-	VPTERNLOGQ  $0x74, Z17, Z15, Z18
+	VPXORQ.BCST 136(AX), Z8, Z19
+	VPTERNLOGQ  $0x74, Z19, Z15, Z18
 	VPOPCNTQ    Z18, Z18
 	VPADDQ      Z18, Z13, Z13
+	VPXORQ.BCST 168(AX), Z9, Z15
+	VPXORQ.BCST 200(AX), Z10, Z18
+	VPTERNLOGQ  $0x74, Z18, Z15, Z19
+	VPOPCNTQ    Z19, Z19
+	VPADDQ      Z19, Z13, Z13
 	VPXORQ.BCST 232(AX), Z11, Z15
-	VPXORQ.BCST 264(AX), Z12, Z18
-	VPTERNLOGQ  $0x74, Z18, Z15, Z17
-	VPOPCNTQ    Z17, Z17
-	VPADDQ      Z17, Z13, Z13
-	VPOPCNTQ    Z18, Z15
+	VPXORQ.BCST 264(AX), Z12, Z19
+	VPTERNLOGQ  $0x74, Z19, Z15, Z18
+	VPOPCNTQ    Z18, Z18
+	VPADDQ      Z18, Z13, Z13
+	VPOPCNTQ    Z19, Z15
 	VPADDQ      Z13, Z13, Z13
 	VPADDQ      Z13, Z15, Z15
 	VPXORQ.BCST 16(AX), Z4, Z13
-	VPXORQ.BCST 48(AX), Z5, Z17
-	VPXORQ.BCST 80(AX), Z6, Z18
-	VPTERNLOGQ  $0x74, Z18, Z17, Z13
+	VPXORQ.BCST 48(AX), Z5, Z18
+	VPXORQ.BCST 80(AX), Z6, Z19
+	VPTERNLOGQ  $0x74, Z19, Z18, Z13
 	VPOPCNTQ    Z13, Z13
-	VPXORQ.BCST 112(AX), Z7, Z17
-	VPXORQ.BCST 144(AX), Z8, Z19
-	VPTERNLOGQ  $0x74, Z19, Z17, Z18
-	VPOPCNTQ    Z18, Z18
-	VPADDQ      Z18, Z13, Z13
-	VPXORQ.BCST 176(AX), Z9, Z17
-	VPXORQ.BCST 208(AX), Z10, Z18
-	VPTERNLOGQ  $0x74, Z18, Z17, Z19
+	VPXORQ.BCST 112(AX), Z7, Z18
+	VPXORQ.BCST 144(AX), Z8, Z20
+	VPTERNLOGQ  $0x74, Z20, Z18, Z19
 	VPOPCNTQ    Z19, Z19
 	VPADDQ      Z19, Z13, Z13
-	VPXORQ.BCST 240(AX), Z11, Z17
-	VPXORQ.BCST 272(AX), Z12, Z19
-	VPTERNLOGQ  $0x74, Z19, Z17, Z18
-	VPOPCNTQ    Z18, Z18
-	VPADDQ      Z18, Z13, Z13
-	VPOPCNTQ    Z19, Z17
+	VPXORQ.BCST 176(AX), Z9, Z18
+	VPXORQ.BCST 208(AX), Z10, Z19
+	VPTERNLOGQ  $0x74, Z19, Z18, Z20
+	VPOPCNTQ    Z20, Z20
+	VPADDQ      Z20, Z13, Z13
+	VPXORQ.BCST 240(AX), Z11, Z18
+	VPXORQ.BCST 272(AX), Z12, Z20
+	VPTERNLOGQ  $0x74, Z20, Z18, Z19
+	VPOPCNTQ    Z19, Z19
+	VPADDQ      Z19, Z13, Z13
+	VPOPCNTQ    Z20, Z18
 	VPADDQ      Z13, Z13, Z13
-	VPADDQ      Z13, Z17, Z17
+	VPADDQ      Z13, Z18, Z18
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -1503,231 +1539,235 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z14, K1
 	VPCMPUQ     $0x01, Z1, Z15, K2
-	VPCMPUQ     $0x01, Z2, Z17, K3
+	VPCMPUQ     $0x01, Z2, Z18, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z16, Z16, Z16
+	VPXORQ      Z17, Z17, Z17
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z16
+	VPXORQ.BCST (R13), Z16, Z16
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z16
+	VPOPCNTQ    Z16, Z16
+	VPADDQ      Z16, Z17, Z17
+	VMOVDQA64   Z5, Z16
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z16, Z4
+	VPADDQ       Z17, Z17, Z17
+	VPADDQ       Z17, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z14, (SP)
-	VMOVDQU64 Z15, 64(SP)
-	VMOVDQU64 Z17, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x00000009, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z16, Z16, Z16
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z16, Z16
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z16, Z16, Z16
-	VPADDQ   Z16, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_10(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_10(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_10(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
-	VMOVDQU64   256(CX), Z8
-	VMOVDQU64   320(CX), Z9
-	VMOVDQU64   384(CX), Z10
-	VMOVDQU64   448(CX), Z11
-	VMOVDQU64   512(CX), Z12
-	VMOVDQU64   576(CX), Z13
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
+	VMOVDQU64   256(DX), Z8
+	VMOVDQU64   320(DX), Z9
+	VMOVDQU64   384(DX), Z10
+	VMOVDQU64   448(DX), Z11
+	VMOVDQU64   512(DX), Z12
+	VMOVDQU64   576(DX), Z13
 	VPXORQ.BCST (AX), Z4, Z14
 	VPXORQ.BCST 32(AX), Z5, Z15
 	VPXORQ.BCST 64(AX), Z6, Z16
 	VPTERNLOGQ  $0x74, Z16, Z15, Z14
 	VPOPCNTQ    Z14, Z14
 	VPXORQ.BCST 96(AX), Z7, Z15
-	VPXORQ.BCST 128(AX), Z8, Z18
-	VPTERNLOGQ  $0x74, Z18, Z15, Z16
+	VPXORQ.BCST 128(AX), Z8, Z19
+	VPTERNLOGQ  $0x74, Z19, Z15, Z16
 	VPOPCNTQ    Z16, Z16
 	VPADDQ      Z16, Z14, Z14
 	VPXORQ.BCST 160(AX), Z9, Z15
 	VPXORQ.BCST 192(AX), Z10, Z16
-	VPTERNLOGQ  $0x74, Z16, Z15, Z18
-	VPOPCNTQ    Z18, Z18
-	VPADDQ      Z18, Z14, Z14
+	VPTERNLOGQ  $0x74, Z16, Z15, Z19
+	VPOPCNTQ    Z19, Z19
+	VPADDQ      Z19, Z14, Z14
 	VPXORQ.BCST 224(AX), Z11, Z15
-	VPXORQ.BCST 256(AX), Z12, Z18
-	VPTERNLOGQ  $0x74, Z18, Z15, Z16
+	VPXORQ.BCST 256(AX), Z12, Z19
+	VPTERNLOGQ  $0x74, Z19, Z15, Z16
 	VPOPCNTQ    Z16, Z16
 	VPADDQ      Z16, Z14, Z14
 	VPXORQ.BCST 288(AX), Z13, Z15
-	VPANDNQ     Z18, Z15, Z18
-	VPOPCNTQ    Z18, Z18
-	VPADDQ      Z18, Z14, Z14
+	VPANDNQ     Z19, Z15, Z19
+	VPOPCNTQ    Z19, Z19
+	VPADDQ      Z19, Z14, Z14
 	VPOPCNTQ    Z15, Z15
 	VPADDQ      Z14, Z14, Z14
 	VPADDQ      Z14, Z15, Z15
 	VPXORQ.BCST 8(AX), Z4, Z14
 	VPXORQ.BCST 40(AX), Z5, Z16
-	VPXORQ.BCST 72(AX), Z6, Z18
-	VPTERNLOGQ  $0x74, Z18, Z16, Z14
+	VPXORQ.BCST 72(AX), Z6, Z19
+	VPTERNLOGQ  $0x74, Z19, Z16, Z14
 	VPOPCNTQ    Z14, Z14
 	VPXORQ.BCST 104(AX), Z7, Z16
-	VPXORQ.BCST 136(AX), Z8, Z19
-	VPTERNLOGQ  $0x74, Z19, Z16, Z18
-	VPOPCNTQ    Z18, Z18
-	VPADDQ      Z18, Z14, Z14
+	VPXORQ.BCST 136(AX), Z8, Z20
+	VPTERNLOGQ  $0x74, Z20, Z16, Z19
+	VPOPCNTQ    Z19, Z19
+	VPADDQ      Z19, Z14, Z14
 	VPXORQ.BCST 168(AX), Z9, Z16
-	VPXORQ.BCST 200(AX), Z10, Z18
-	VPTERNLOGQ  $0x74, Z18, Z16, Z19
-	VPOPCNTQ    Z19, Z19
-	VPADDQ      Z19, Z14, Z14
+	VPXORQ.BCST 200(AX), Z10, Z19
+	VPTERNLOGQ  $0x74, Z19, Z16, Z20
+	VPOPCNTQ    Z20, Z20
+	VPADDQ      Z20, Z14, Z14
 	VPXORQ.BCST 232(AX), Z11, Z16
-	VPXORQ.BCST 264(AX), Z12, Z19
-	VPTERNLOGQ  $0x74, Z19, Z16, Z18
-	VPOPCNTQ    Z18, Z18
-	VPADDQ      Z18, Z14, Z14
-	VPXORQ.BCST 296(AX), Z13, Z16
-	VPANDNQ     Z19, Z16, Z19
+	VPXORQ.BCST 264(AX), Z12, Z20
+	VPTERNLOGQ  $0x74, Z20, Z16, Z19
 	VPOPCNTQ    Z19, Z19
 	VPADDQ      Z19, Z14, Z14
+	VPXORQ.BCST 296(AX), Z13, Z16
+	VPANDNQ     Z20, Z16, Z20
+	VPOPCNTQ    Z20, Z20
+	VPADDQ      Z20, Z14, Z14
 	VPOPCNTQ    Z16, Z16
 	VPADDQ      Z14, Z14, Z14
 	VPADDQ      Z14, Z16, Z16
 	VPXORQ.BCST 16(AX), Z4, Z14
-	VPXORQ.BCST 48(AX), Z5, Z18
-	VPXORQ.BCST 80(AX), Z6, Z19
-	VPTERNLOGQ  $0x74, Z19, Z18, Z14
+	VPXORQ.BCST 48(AX), Z5, Z19
+	VPXORQ.BCST 80(AX), Z6, Z20
+	VPTERNLOGQ  $0x74, Z20, Z19, Z14
 	VPOPCNTQ    Z14, Z14
-	VPXORQ.BCST 112(AX), Z7, Z18
-	VPXORQ.BCST 144(AX), Z8, Z20
-	VPTERNLOGQ  $0x74, Z20, Z18, Z19
-	VPOPCNTQ    Z19, Z19
-	VPADDQ      Z19, Z14, Z14
-	VPXORQ.BCST 176(AX), Z9, Z18
-	VPXORQ.BCST 208(AX), Z10, Z19
-	VPTERNLOGQ  $0x74, Z19, Z18, Z20
+	VPXORQ.BCST 112(AX), Z7, Z19
+	VPXORQ.BCST 144(AX), Z8, Z21
+	VPTERNLOGQ  $0x74, Z21, Z19, Z20
 	VPOPCNTQ    Z20, Z20
 	VPADDQ      Z20, Z14, Z14
-	VPXORQ.BCST 240(AX), Z11, Z18
-	VPXORQ.BCST 272(AX), Z12, Z20
-	VPTERNLOGQ  $0x74, Z20, Z18, Z19
-	VPOPCNTQ    Z19, Z19
-	VPADDQ      Z19, Z14, Z14
-	VPXORQ.BCST 304(AX), Z13, Z18
-	VPANDNQ     Z20, Z18, Z20
+	VPXORQ.BCST 176(AX), Z9, Z19
+	VPXORQ.BCST 208(AX), Z10, Z20
+	VPTERNLOGQ  $0x74, Z20, Z19, Z21
+	VPOPCNTQ    Z21, Z21
+	VPADDQ      Z21, Z14, Z14
+	VPXORQ.BCST 240(AX), Z11, Z19
+	VPXORQ.BCST 272(AX), Z12, Z21
+	VPTERNLOGQ  $0x74, Z21, Z19, Z20
 	VPOPCNTQ    Z20, Z20
 	VPADDQ      Z20, Z14, Z14
-	VPOPCNTQ    Z18, Z18
+	VPXORQ.BCST 304(AX), Z13, Z19
+	VPANDNQ     Z21, Z19, Z21
+	VPOPCNTQ    Z21, Z21
+	VPADDQ      Z21, Z14, Z14
+	VPOPCNTQ    Z19, Z19
 	VPADDQ      Z14, Z14, Z14
-	VPADDQ      Z14, Z18, Z18
+	VPADDQ      Z14, Z19, Z19
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -1757,235 +1797,239 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z15, K1
 	VPCMPUQ     $0x01, Z1, Z16, K2
-	VPCMPUQ     $0x01, Z2, Z18, K3
+	VPCMPUQ     $0x01, Z2, Z19, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z17, Z17, Z17
+	VPXORQ      Z18, Z18, Z18
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z17
+	VPXORQ.BCST (R13), Z17, Z17
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z17
+	VPOPCNTQ    Z17, Z17
+	VPADDQ      Z17, Z18, Z18
+	VMOVDQA64   Z5, Z17
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z17, Z4
+	VPADDQ       Z18, Z18, Z18
+	VPADDQ       Z18, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z15, (SP)
-	VMOVDQU64 Z16, 64(SP)
-	VMOVDQU64 Z18, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x0000000a, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z17, Z17, Z17
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z17, Z17
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z17, Z17, Z17
-	VPADDQ   Z17, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_11(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_11(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_11(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
-	VMOVDQU64   256(CX), Z8
-	VMOVDQU64   320(CX), Z9
-	VMOVDQU64   384(CX), Z10
-	VMOVDQU64   448(CX), Z11
-	VMOVDQU64   512(CX), Z12
-	VMOVDQU64   576(CX), Z13
-	VMOVDQU64   640(CX), Z14
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
+	VMOVDQU64   256(DX), Z8
+	VMOVDQU64   320(DX), Z9
+	VMOVDQU64   384(DX), Z10
+	VMOVDQU64   448(DX), Z11
+	VMOVDQU64   512(DX), Z12
+	VMOVDQU64   576(DX), Z13
+	VMOVDQU64   640(DX), Z14
 	VPXORQ.BCST (AX), Z4, Z15
 	VPXORQ.BCST 32(AX), Z5, Z16
 	VPXORQ.BCST 64(AX), Z6, Z17
 	VPTERNLOGQ  $0x74, Z17, Z16, Z15
 	VPOPCNTQ    Z15, Z15
 	VPXORQ.BCST 96(AX), Z7, Z16
-	VPXORQ.BCST 128(AX), Z8, Z19
-	VPTERNLOGQ  $0x74, Z19, Z16, Z17
+	VPXORQ.BCST 128(AX), Z8, Z20
+	VPTERNLOGQ  $0x74, Z20, Z16, Z17
 	VPOPCNTQ    Z17, Z17
 	VPADDQ      Z17, Z15, Z15
 	VPXORQ.BCST 160(AX), Z9, Z16
 	VPXORQ.BCST 192(AX), Z10, Z17
-	VPTERNLOGQ  $0x74, Z17, Z16, Z19
-	VPOPCNTQ    Z19, Z19
-	VPADDQ      Z19, Z15, Z15
+	VPTERNLOGQ  $0x74, Z17, Z16, Z20
+	VPOPCNTQ    Z20, Z20
+	VPADDQ      Z20, Z15, Z15
 	VPXORQ.BCST 224(AX), Z11, Z16
-	VPXORQ.BCST 256(AX), Z12, Z19
-	VPTERNLOGQ  $0x74, Z19, Z16, Z17
+	VPXORQ.BCST 256(AX), Z12, Z20
+	VPTERNLOGQ  $0x74, Z20, Z16, Z17
 	VPOPCNTQ    Z17, Z17
 	VPADDQ      Z17, Z15, Z15
 	VPXORQ.BCST 288(AX), Z13, Z16
 	VPXORQ.BCST 320(AX), Z14, Z17
-	VPTERNLOGQ  $0x74, Z17, Z16, Z19
-	VPOPCNTQ    Z19, Z19
-	VPADDQ      Z19, Z15, Z15
+	VPTERNLOGQ  $0x74, Z17, Z16, Z20
+	VPOPCNTQ    Z20, Z20
+	VPADDQ      Z20, Z15, Z15
 	VPOPCNTQ    Z17, Z16
 	VPADDQ      Z15, Z15, Z15
 	VPADDQ      Z15, Z16, Z16
 	VPXORQ.BCST 8(AX), Z4, Z15
 	VPXORQ.BCST 40(AX), Z5, Z17
-	VPXORQ.BCST 72(AX), Z6, Z19
-	VPTERNLOGQ  $0x74, Z19, Z17, Z15
+	VPXORQ.BCST 72(AX), Z6, Z20
+	VPTERNLOGQ  $0x74, Z20, Z17, Z15
 	VPOPCNTQ    Z15, Z15
 	VPXORQ.BCST 104(AX), Z7, Z17
-	VPXORQ.BCST 136(AX), Z8, Z20
-	VPTERNLOGQ  $0x74, Z20, Z17, Z19
-	VPOPCNTQ    Z19, Z19
-	VPADDQ      Z19, Z15, Z15
+	VPXORQ.BCST 136(AX), Z8, Z21
+	VPTERNLOGQ  $0x74, Z21, Z17, Z20
+	VPOPCNTQ    Z20, Z20
+	VPADDQ      Z20, Z15, Z15
 	VPXORQ.BCST 168(AX), Z9, Z17
-	VPXORQ.BCST 200(AX), Z10, Z19
-	VPTERNLOGQ  $0x74, Z19, Z17, Z20
-	VPOPCNTQ    Z20, Z20
-	VPADDQ      Z20, Z15, Z15
+	VPXORQ.BCST 200(AX), Z10, Z20
+	VPTERNLOGQ  $0x74, Z20, Z17, Z21
+	VPOPCNTQ    Z21, Z21
+	VPADDQ      Z21, Z15, Z15
 	VPXORQ.BCST 232(AX), Z11, Z17
-	VPXORQ.BCST 264(AX), Z12, Z20
-	VPTERNLOGQ  $0x74, Z20, Z17, Z19
-	VPOPCNTQ    Z19, Z19
-	VPADDQ      Z19, Z15, Z15
-	VPXORQ.BCST 296(AX), Z13, Z17
-	VPXORQ.BCST 328(AX), Z14, Z19
-	VPTERNLOGQ  $0x74, Z19, Z17, Z20
+	VPXORQ.BCST 264(AX), Z12, Z21
+	VPTERNLOGQ  $0x74, Z21, Z17, Z20
 	VPOPCNTQ    Z20, Z20
 	VPADDQ      Z20, Z15, Z15
-	VPOPCNTQ    Z19, Z17
+	VPXORQ.BCST 296(AX), Z13, Z17
+	VPXORQ.BCST 328(AX), Z14, Z20
+	VPTERNLOGQ  $0x74, Z20, Z17, Z21
+	VPOPCNTQ    Z21, Z21
+	VPADDQ      Z21, Z15, Z15
+	VPOPCNTQ    Z20, Z17
 	VPADDQ      Z15, Z15, Z15
 	VPADDQ      Z15, Z17, Z17
 	VPXORQ.BCST 16(AX), Z4, Z15
-	VPXORQ.BCST 48(AX), Z5, Z19
-	VPXORQ.BCST 80(AX), Z6, Z20
-	VPTERNLOGQ  $0x74, Z20, Z19, Z15
+	VPXORQ.BCST 48(AX), Z5, Z20
+	VPXORQ.BCST 80(AX), Z6, Z21
+	VPTERNLOGQ  $0x74, Z21, Z20, Z15
 	VPOPCNTQ    Z15, Z15
-	VPXORQ.BCST 112(AX), Z7, Z19
-	VPXORQ.BCST 144(AX), Z8, Z21
-	VPTERNLOGQ  $0x74, Z21, Z19, Z20
-	VPOPCNTQ    Z20, Z20
-	VPADDQ      Z20, Z15, Z15
-	VPXORQ.BCST 176(AX), Z9, Z19
-	VPXORQ.BCST 208(AX), Z10, Z20
-	VPTERNLOGQ  $0x74, Z20, Z19, Z21
+	VPXORQ.BCST 112(AX), Z7, Z20
+	VPXORQ.BCST 144(AX), Z8, Z22
+	VPTERNLOGQ  $0x74, Z22, Z20, Z21
 	VPOPCNTQ    Z21, Z21
 	VPADDQ      Z21, Z15, Z15
-	VPXORQ.BCST 240(AX), Z11, Z19
-	VPXORQ.BCST 272(AX), Z12, Z21
-	VPTERNLOGQ  $0x74, Z21, Z19, Z20
-	VPOPCNTQ    Z20, Z20
-	VPADDQ      Z20, Z15, Z15
-	VPXORQ.BCST 304(AX), Z13, Z19
-	VPXORQ.BCST 336(AX), Z14, Z20
-	VPTERNLOGQ  $0x74, Z20, Z19, Z21
+	VPXORQ.BCST 176(AX), Z9, Z20
+	VPXORQ.BCST 208(AX), Z10, Z21
+	VPTERNLOGQ  $0x74, Z21, Z20, Z22
+	VPOPCNTQ    Z22, Z22
+	VPADDQ      Z22, Z15, Z15
+	VPXORQ.BCST 240(AX), Z11, Z20
+	VPXORQ.BCST 272(AX), Z12, Z22
+	VPTERNLOGQ  $0x74, Z22, Z20, Z21
 	VPOPCNTQ    Z21, Z21
 	VPADDQ      Z21, Z15, Z15
-	VPOPCNTQ    Z20, Z19
+	VPXORQ.BCST 304(AX), Z13, Z20
+	VPXORQ.BCST 336(AX), Z14, Z21
+	VPTERNLOGQ  $0x74, Z21, Z20, Z22
+	VPOPCNTQ    Z22, Z22
+	VPADDQ      Z22, Z15, Z15
+	VPOPCNTQ    Z21, Z20
 	VPADDQ      Z15, Z15, Z15
-	VPADDQ      Z15, Z19, Z19
+	VPADDQ      Z15, Z20, Z20
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -2016,177 +2060,181 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z16, K1
 	VPCMPUQ     $0x01, Z1, Z17, K2
-	VPCMPUQ     $0x01, Z2, Z19, K3
+	VPCMPUQ     $0x01, Z2, Z20, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z18, Z18, Z18
+	VPXORQ      Z19, Z19, Z19
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z18
+	VPXORQ.BCST (R13), Z18, Z18
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z18
+	VPOPCNTQ    Z18, Z18
+	VPADDQ      Z18, Z19, Z19
+	VMOVDQA64   Z5, Z18
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z18, Z4
+	VPADDQ       Z19, Z19, Z19
+	VPADDQ       Z19, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z16, (SP)
-	VMOVDQU64 Z17, 64(SP)
-	VMOVDQU64 Z19, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x0000000b, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z18, Z18, Z18
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z18, Z18
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z18, Z18, Z18
-	VPADDQ   Z18, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_12(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_12(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_12(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
-	VMOVDQU64   256(CX), Z8
-	VMOVDQU64   320(CX), Z9
-	VMOVDQU64   384(CX), Z10
-	VMOVDQU64   448(CX), Z11
-	VMOVDQU64   512(CX), Z12
-	VMOVDQU64   576(CX), Z13
-	VMOVDQU64   640(CX), Z14
-	VMOVDQU64   704(CX), Z15
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
+	VMOVDQU64   256(DX), Z8
+	VMOVDQU64   320(DX), Z9
+	VMOVDQU64   384(DX), Z10
+	VMOVDQU64   448(DX), Z11
+	VMOVDQU64   512(DX), Z12
+	VMOVDQU64   576(DX), Z13
+	VMOVDQU64   640(DX), Z14
+	VMOVDQU64   704(DX), Z15
 	VPXORQ.BCST (AX), Z4, Z16
 	VPXORQ.BCST 32(AX), Z5, Z17
 	VPXORQ.BCST 64(AX), Z6, Z18
 	VPTERNLOGQ  $0x74, Z18, Z17, Z16
 	VPOPCNTQ    Z16, Z16
 	VPXORQ.BCST 96(AX), Z7, Z17
-	VPXORQ.BCST 128(AX), Z8, Z20
-	VPTERNLOGQ  $0x74, Z20, Z17, Z18
+	VPXORQ.BCST 128(AX), Z8, Z21
+	VPTERNLOGQ  $0x74, Z21, Z17, Z18
 	VPOPCNTQ    Z18, Z18
 	VPADDQ      Z18, Z16, Z16
 	VPXORQ.BCST 160(AX), Z9, Z17
 	VPXORQ.BCST 192(AX), Z10, Z18
-	VPTERNLOGQ  $0x74, Z18, Z17, Z20
-	VPOPCNTQ    Z20, Z20
-	VPADDQ      Z20, Z16, Z16
+	VPTERNLOGQ  $0x74, Z18, Z17, Z21
+	VPOPCNTQ    Z21, Z21
+	VPADDQ      Z21, Z16, Z16
 	VPXORQ.BCST 224(AX), Z11, Z17
-	VPXORQ.BCST 256(AX), Z12, Z20
-	VPTERNLOGQ  $0x74, Z20, Z17, Z18
+	VPXORQ.BCST 256(AX), Z12, Z21
+	VPTERNLOGQ  $0x74, Z21, Z17, Z18
 	VPOPCNTQ    Z18, Z18
 	VPADDQ      Z18, Z16, Z16
 	VPXORQ.BCST 288(AX), Z13, Z17
 	VPXORQ.BCST 320(AX), Z14, Z18
-	VPTERNLOGQ  $0x74, Z18, Z17, Z20
-	VPOPCNTQ    Z20, Z20
-	VPADDQ      Z20, Z16, Z16
+	VPTERNLOGQ  $0x74, Z18, Z17, Z21
+	VPOPCNTQ    Z21, Z21
+	VPADDQ      Z21, Z16, Z16
 	VPXORQ.BCST 352(AX), Z15, Z17
 	VPANDNQ     Z18, Z17, Z18
 	VPOPCNTQ    Z18, Z18
@@ -2196,68 +2244,68 @@ block:
 	VPADDQ      Z16, Z17, Z17
 	VPXORQ.BCST 8(AX), Z4, Z16
 	VPXORQ.BCST 40(AX), Z5, Z18
-	VPXORQ.BCST 72(AX), Z6, Z20
-	VPTERNLOGQ  $0x74, Z20, Z18, Z16
+	VPXORQ.BCST 72(AX), Z6, Z21
+	VPTERNLOGQ  $0x74, Z21, Z18, Z16
 	VPOPCNTQ    Z16, Z16
 	VPXORQ.BCST 104(AX), Z7, Z18
-	VPXORQ.BCST 136(AX), Z8, Z21
-	VPTERNLOGQ  $0x74, Z21, Z18, Z20
-	VPOPCNTQ    Z20, Z20
-	VPADDQ      Z20, Z16, Z16
+	VPXORQ.BCST 136(AX), Z8, Z22
+	VPTERNLOGQ  $0x74, Z22, Z18, Z21
+	VPOPCNTQ    Z21, Z21
+	VPADDQ      Z21, Z16, Z16
 	VPXORQ.BCST 168(AX), Z9, Z18
-	VPXORQ.BCST 200(AX), Z10, Z20
-	VPTERNLOGQ  $0x74, Z20, Z18, Z21
-	VPOPCNTQ    Z21, Z21
-	VPADDQ      Z21, Z16, Z16
+	VPXORQ.BCST 200(AX), Z10, Z21
+	VPTERNLOGQ  $0x74, Z21, Z18, Z22
+	VPOPCNTQ    Z22, Z22
+	VPADDQ      Z22, Z16, Z16
 	VPXORQ.BCST 232(AX), Z11, Z18
-	VPXORQ.BCST 264(AX), Z12, Z21
-	VPTERNLOGQ  $0x74, Z21, Z18, Z20
-	VPOPCNTQ    Z20, Z20
-	VPADDQ      Z20, Z16, Z16
-	VPXORQ.BCST 296(AX), Z13, Z18
-	VPXORQ.BCST 328(AX), Z14, Z20
-	VPTERNLOGQ  $0x74, Z20, Z18, Z21
+	VPXORQ.BCST 264(AX), Z12, Z22
+	VPTERNLOGQ  $0x74, Z22, Z18, Z21
 	VPOPCNTQ    Z21, Z21
 	VPADDQ      Z21, Z16, Z16
+	VPXORQ.BCST 296(AX), Z13, Z18
+	VPXORQ.BCST 328(AX), Z14, Z21
+	VPTERNLOGQ  $0x74, Z21, Z18, Z22
+	VPOPCNTQ    Z22, Z22
+	VPADDQ      Z22, Z16, Z16
 	VPXORQ.BCST 360(AX), Z15, Z18
-	VPANDNQ     Z20, Z18, Z20
-	VPOPCNTQ    Z20, Z20
-	VPADDQ      Z20, Z16, Z16
+	VPANDNQ     Z21, Z18, Z21
+	VPOPCNTQ    Z21, Z21
+	VPADDQ      Z21, Z16, Z16
 	VPOPCNTQ    Z18, Z18
 	VPADDQ      Z16, Z16, Z16
 	VPADDQ      Z16, Z18, Z18
 	VPXORQ.BCST 16(AX), Z4, Z16
-	VPXORQ.BCST 48(AX), Z5, Z20
-	VPXORQ.BCST 80(AX), Z6, Z21
-	VPTERNLOGQ  $0x74, Z21, Z20, Z16
+	VPXORQ.BCST 48(AX), Z5, Z21
+	VPXORQ.BCST 80(AX), Z6, Z22
+	VPTERNLOGQ  $0x74, Z22, Z21, Z16
 	VPOPCNTQ    Z16, Z16
-	VPXORQ.BCST 112(AX), Z7, Z20
-	VPXORQ.BCST 144(AX), Z8, Z22
-	VPTERNLOGQ  $0x74, Z22, Z20, Z21
-	VPOPCNTQ    Z21, Z21
-	VPADDQ      Z21, Z16, Z16
-	VPXORQ.BCST 176(AX), Z9, Z20
-	VPXORQ.BCST 208(AX), Z10, Z21
-	VPTERNLOGQ  $0x74, Z21, Z20, Z22
+	VPXORQ.BCST 112(AX), Z7, Z21
+	VPXORQ.BCST 144(AX), Z8, Z23
+	VPTERNLOGQ  $0x74, Z23, Z21, Z22
 	VPOPCNTQ    Z22, Z22
 	VPADDQ      Z22, Z16, Z16
-	VPXORQ.BCST 240(AX), Z11, Z20
-	VPXORQ.BCST 272(AX), Z12, Z22
-	VPTERNLOGQ  $0x74, Z22, Z20, Z21
-	VPOPCNTQ    Z21, Z21
-	VPADDQ      Z21, Z16, Z16
-	VPXORQ.BCST 304(AX), Z13, Z20
-	VPXORQ.BCST 336(AX), Z14, Z21
-	VPTERNLOGQ  $0x74, Z21, Z20, Z22
+	VPXORQ.BCST 176(AX), Z9, Z21
+	VPXORQ.BCST 208(AX), Z10, Z22
+	VPTERNLOGQ  $0x74, Z22, Z21, Z23
+	VPOPCNTQ    Z23, Z23
+	VPADDQ      Z23, Z16, Z16
+	VPXORQ.BCST 240(AX), Z11, Z21
+	VPXORQ.BCST 272(AX), Z12, Z23
+	VPTERNLOGQ  $0x74, Z23, Z21, Z22
 	VPOPCNTQ    Z22, Z22
 	VPADDQ      Z22, Z16, Z16
-	VPXORQ.BCST 368(AX), Z15, Z20
-	VPANDNQ     Z21, Z20, Z21
+	VPXORQ.BCST 304(AX), Z13, Z21
+	VPXORQ.BCST 336(AX), Z14, Z22
+	VPTERNLOGQ  $0x74, Z22, Z21, Z23
+	VPOPCNTQ    Z23, Z23
+	VPADDQ      Z23, Z16, Z16
+	VPXORQ.BCST 368(AX), Z15, Z21
+	VPANDNQ     Z22, Z21, Z22
+	VPOPCNTQ    Z22, Z22
+	VPADDQ      Z22, Z16, Z16
 	VPOPCNTQ    Z21, Z21
-	VPADDQ      Z21, Z16, Z16
-	VPOPCNTQ    Z20, Z20
 	VPADDQ      Z16, Z16, Z16
-	VPADDQ      Z16, Z20, Z20
+	VPADDQ      Z16, Z21, Z21
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -2292,252 +2340,256 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z17, K1
 	VPCMPUQ     $0x01, Z1, Z18, K2
-	VPCMPUQ     $0x01, Z2, Z20, K3
+	VPCMPUQ     $0x01, Z2, Z21, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z19, Z19, Z19
+	VPXORQ      Z20, Z20, Z20
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z19
+	VPXORQ.BCST (R13), Z19, Z19
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z19
+	VPOPCNTQ    Z19, Z19
+	VPADDQ      Z19, Z20, Z20
+	VMOVDQA64   Z5, Z19
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z19, Z4
+	VPADDQ       Z20, Z20, Z20
+	VPADDQ       Z20, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z17, (SP)
-	VMOVDQU64 Z18, 64(SP)
-	VMOVDQU64 Z20, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x0000000c, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z19, Z19, Z19
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z19, Z19
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z19, Z19, Z19
-	VPADDQ   Z19, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_13(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_13(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_13(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
-	VMOVDQU64   256(CX), Z8
-	VMOVDQU64   320(CX), Z9
-	VMOVDQU64   384(CX), Z10
-	VMOVDQU64   448(CX), Z11
-	VMOVDQU64   512(CX), Z12
-	VMOVDQU64   576(CX), Z13
-	VMOVDQU64   640(CX), Z14
-	VMOVDQU64   704(CX), Z15
-	VMOVDQU64   768(CX), Z16
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
+	VMOVDQU64   256(DX), Z8
+	VMOVDQU64   320(DX), Z9
+	VMOVDQU64   384(DX), Z10
+	VMOVDQU64   448(DX), Z11
+	VMOVDQU64   512(DX), Z12
+	VMOVDQU64   576(DX), Z13
+	VMOVDQU64   640(DX), Z14
+	VMOVDQU64   704(DX), Z15
+	VMOVDQU64   768(DX), Z16
 	VPXORQ.BCST (AX), Z4, Z17
 	VPXORQ.BCST 32(AX), Z5, Z18
 	VPXORQ.BCST 64(AX), Z6, Z19
 	VPTERNLOGQ  $0x74, Z19, Z18, Z17
 	VPOPCNTQ    Z17, Z17
 	VPXORQ.BCST 96(AX), Z7, Z18
-	VPXORQ.BCST 128(AX), Z8, Z21
-	VPTERNLOGQ  $0x74, Z21, Z18, Z19
+	VPXORQ.BCST 128(AX), Z8, Z22
+	VPTERNLOGQ  $0x74, Z22, Z18, Z19
 	VPOPCNTQ    Z19, Z19
 	VPADDQ      Z19, Z17, Z17
 	VPXORQ.BCST 160(AX), Z9, Z18
 	VPXORQ.BCST 192(AX), Z10, Z19
-	VPTERNLOGQ  $0x74, Z19, Z18, Z21
-	VPOPCNTQ    Z21, Z21
-	VPADDQ      Z21, Z17, Z17
+	VPTERNLOGQ  $0x74, Z19, Z18, Z22
+	VPOPCNTQ    Z22, Z22
+	VPADDQ      Z22, Z17, Z17
 	VPXORQ.BCST 224(AX), Z11, Z18
-	VPXORQ.BCST 256(AX), Z12, Z21
-	VPTERNLOGQ  $0x74, Z21, Z18, Z19
+	VPXORQ.BCST 256(AX), Z12, Z22
+	VPTERNLOGQ  $0x74, Z22, Z18, Z19
 	VPOPCNTQ    Z19, Z19
 	VPADDQ      Z19, Z17, Z17
 	VPXORQ.BCST 288(AX), Z13, Z18
 	VPXORQ.BCST 320(AX), Z14, Z19
-	VPTERNLOGQ  $0x74, Z19, Z18, Z21
-	VPOPCNTQ    Z21, Z21
-	VPADDQ      Z21, Z17, Z17
+	VPTERNLOGQ  $0x74, Z19, Z18, Z22
+	VPOPCNTQ    Z22, Z22
+	VPADDQ      Z22, Z17, Z17
 	VPXORQ.BCST 352(AX), Z15, Z18
-	VPXORQ.BCST 384(AX), Z16, Z21
-	VPTERNLOGQ  $0x74, Z21, Z18, Z19
+	VPXORQ.BCST 384(AX), Z16, Z22
+	VPTERNLOGQ  $0x74, Z22, Z18, Z19
 	VPOPCNTQ    Z19, Z19
 	VPADDQ      Z19, Z17, Z17
-	VPOPCNTQ    Z21, Z18
+	VPOPCNTQ    Z22, Z18
 	VPADDQ      Z17, Z17, Z17
 	VPADDQ      Z17, Z18, Z18
 	VPXORQ.BCST 8(AX), Z4, Z17
 	VPXORQ.BCST 40(AX), Z5, Z19
-	VPXORQ.BCST 72(AX), Z6, Z21
-	VPTERNLOGQ  $0x74, Z21, Z19, Z17
+	VPXORQ.BCST 72(AX), Z6, Z22
+	VPTERNLOGQ  $0x74, Z22, Z19, Z17
 	VPOPCNTQ    Z17, Z17
 	VPXORQ.BCST 104(AX), Z7, Z19
-	VPXORQ.BCST 136(AX), Z8, Z22
-	VPTERNLOGQ  $0x74, Z22, Z19, Z21
-	VPOPCNTQ    Z21, Z21
-	VPADDQ      Z21, Z17, Z17
+	VPXORQ.BCST 136(AX), Z8, Z23
+	VPTERNLOGQ  $0x74, Z23, Z19, Z22
+	VPOPCNTQ    Z22, Z22
+	VPADDQ      Z22, Z17, Z17
 	VPXORQ.BCST 168(AX), Z9, Z19
-	VPXORQ.BCST 200(AX), Z10, Z21
-	VPTERNLOGQ  $0x74, Z21, Z19, Z22
-	VPOPCNTQ    Z22, Z22
-	VPADDQ      Z22, Z17, Z17
+	VPXORQ.BCST 200(AX), Z10, Z22
+	VPTERNLOGQ  $0x74, Z22, Z19, Z23
+	VPOPCNTQ    Z23, Z23
+	VPADDQ      Z23, Z17, Z17
 	VPXORQ.BCST 232(AX), Z11, Z19
-	VPXORQ.BCST 264(AX), Z12, Z22
-	VPTERNLOGQ  $0x74, Z22, Z19, Z21
-	VPOPCNTQ    Z21, Z21
-	VPADDQ      Z21, Z17, Z17
-	VPXORQ.BCST 296(AX), Z13, Z19
-	VPXORQ.BCST 328(AX), Z14, Z21
-	VPTERNLOGQ  $0x74, Z21, Z19, Z22
+	VPXORQ.BCST 264(AX), Z12, Z23
+	VPTERNLOGQ  $0x74, Z23, Z19, Z22
 	VPOPCNTQ    Z22, Z22
 	VPADDQ      Z22, Z17, Z17
+	VPXORQ.BCST 296(AX), Z13, Z19
+	VPXORQ.BCST 328(AX), Z14, Z22
+	VPTERNLOGQ  $0x74, Z22, Z19, Z23
+	VPOPCNTQ    Z23, Z23
+	VPADDQ      Z23, Z17, Z17
 	VPXORQ.BCST 360(AX), Z15, Z19
-	VPXORQ.BCST 392(AX), Z16, Z22
-	VPTERNLOGQ  $0x74, Z22, Z19, Z21
-	VPOPCNTQ    Z21, Z21
-	VPADDQ      Z21, Z17, Z17
-	VPOPCNTQ    Z22, Z19
+	VPXORQ.BCST 392(AX), Z16, Z23
+	VPTERNLOGQ  $0x74, Z23, Z19, Z22
+	VPOPCNTQ    Z22, Z22
+	VPADDQ      Z22, Z17, Z17
+	VPOPCNTQ    Z23, Z19
 	VPADDQ      Z17, Z17, Z17
 	VPADDQ      Z17, Z19, Z19
 	VPXORQ.BCST 16(AX), Z4, Z17
-	VPXORQ.BCST 48(AX), Z5, Z21
-	VPXORQ.BCST 80(AX), Z6, Z22
-	VPTERNLOGQ  $0x74, Z22, Z21, Z17
+	VPXORQ.BCST 48(AX), Z5, Z22
+	VPXORQ.BCST 80(AX), Z6, Z23
+	VPTERNLOGQ  $0x74, Z23, Z22, Z17
 	VPOPCNTQ    Z17, Z17
-	VPXORQ.BCST 112(AX), Z7, Z21
-	VPXORQ.BCST 144(AX), Z8, Z23
-	VPTERNLOGQ  $0x74, Z23, Z21, Z22
-	VPOPCNTQ    Z22, Z22
-	VPADDQ      Z22, Z17, Z17
-	VPXORQ.BCST 176(AX), Z9, Z21
-	VPXORQ.BCST 208(AX), Z10, Z22
-	VPTERNLOGQ  $0x74, Z22, Z21, Z23
+	VPXORQ.BCST 112(AX), Z7, Z22
+	VPXORQ.BCST 144(AX), Z8, Z24
+	VPTERNLOGQ  $0x74, Z24, Z22, Z23
 	VPOPCNTQ    Z23, Z23
 	VPADDQ      Z23, Z17, Z17
-	VPXORQ.BCST 240(AX), Z11, Z21
-	VPXORQ.BCST 272(AX), Z12, Z23
-	VPTERNLOGQ  $0x74, Z23, Z21, Z22
-	VPOPCNTQ    Z22, Z22
-	VPADDQ      Z22, Z17, Z17
-	VPXORQ.BCST 304(AX), Z13, Z21
-	VPXORQ.BCST 336(AX), Z14, Z22
-	VPTERNLOGQ  $0x74, Z22, Z21, Z23
+	VPXORQ.BCST 176(AX), Z9, Z22
+	VPXORQ.BCST 208(AX), Z10, Z23
+	VPTERNLOGQ  $0x74, Z23, Z22, Z24
+	VPOPCNTQ    Z24, Z24
+	VPADDQ      Z24, Z17, Z17
+	VPXORQ.BCST 240(AX), Z11, Z22
+	VPXORQ.BCST 272(AX), Z12, Z24
+	VPTERNLOGQ  $0x74, Z24, Z22, Z23
 	VPOPCNTQ    Z23, Z23
 	VPADDQ      Z23, Z17, Z17
-	VPXORQ.BCST 368(AX), Z15, Z21
-	VPXORQ.BCST 400(AX), Z16, Z23
-	VPTERNLOGQ  $0x74, Z23, Z21, Z22
-	VPOPCNTQ    Z22, Z22
-	VPADDQ      Z22, Z17, Z17
-	VPOPCNTQ    Z23, Z21
+	VPXORQ.BCST 304(AX), Z13, Z22
+	VPXORQ.BCST 336(AX), Z14, Z23
+	VPTERNLOGQ  $0x74, Z23, Z22, Z24
+	VPOPCNTQ    Z24, Z24
+	VPADDQ      Z24, Z17, Z17
+	VPXORQ.BCST 368(AX), Z15, Z22
+	VPXORQ.BCST 400(AX), Z16, Z24
+	VPTERNLOGQ  $0x74, Z24, Z22, Z23
+	VPOPCNTQ    Z23, Z23
+	VPADDQ      Z23, Z17, Z17
+	VPOPCNTQ    Z24, Z22
 	VPADDQ      Z17, Z17, Z17
-	VPADDQ      Z17, Z21, Z21
+	VPADDQ      Z17, Z22, Z22
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -2573,265 +2625,269 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z18, K1
 	VPCMPUQ     $0x01, Z1, Z19, K2
-	VPCMPUQ     $0x01, Z2, Z21, K3
+	VPCMPUQ     $0x01, Z2, Z22, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z20, Z20, Z20
+	VPXORQ      Z21, Z21, Z21
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z20
+	VPXORQ.BCST (R13), Z20, Z20
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z20
+	VPOPCNTQ    Z20, Z20
+	VPADDQ      Z20, Z21, Z21
+	VMOVDQA64   Z5, Z20
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z20, Z4
+	VPADDQ       Z21, Z21, Z21
+	VPADDQ       Z21, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z18, (SP)
-	VMOVDQU64 Z19, 64(SP)
-	VMOVDQU64 Z21, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x0000000d, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z20, Z20, Z20
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z20, Z20
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z20, Z20, Z20
-	VPADDQ   Z20, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_14(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_14(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_14(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
-	VMOVDQU64   256(CX), Z8
-	VMOVDQU64   320(CX), Z9
-	VMOVDQU64   384(CX), Z10
-	VMOVDQU64   448(CX), Z11
-	VMOVDQU64   512(CX), Z12
-	VMOVDQU64   576(CX), Z13
-	VMOVDQU64   640(CX), Z14
-	VMOVDQU64   704(CX), Z15
-	VMOVDQU64   768(CX), Z16
-	VMOVDQU64   832(CX), Z17
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
+	VMOVDQU64   256(DX), Z8
+	VMOVDQU64   320(DX), Z9
+	VMOVDQU64   384(DX), Z10
+	VMOVDQU64   448(DX), Z11
+	VMOVDQU64   512(DX), Z12
+	VMOVDQU64   576(DX), Z13
+	VMOVDQU64   640(DX), Z14
+	VMOVDQU64   704(DX), Z15
+	VMOVDQU64   768(DX), Z16
+	VMOVDQU64   832(DX), Z17
 	VPXORQ.BCST (AX), Z4, Z18
 	VPXORQ.BCST 32(AX), Z5, Z19
 	VPXORQ.BCST 64(AX), Z6, Z20
 	VPTERNLOGQ  $0x74, Z20, Z19, Z18
 	VPOPCNTQ    Z18, Z18
 	VPXORQ.BCST 96(AX), Z7, Z19
-	VPXORQ.BCST 128(AX), Z8, Z22
-	VPTERNLOGQ  $0x74, Z22, Z19, Z20
+	VPXORQ.BCST 128(AX), Z8, Z23
+	VPTERNLOGQ  $0x74, Z23, Z19, Z20
 	VPOPCNTQ    Z20, Z20
 	VPADDQ      Z20, Z18, Z18
 	VPXORQ.BCST 160(AX), Z9, Z19
 	VPXORQ.BCST 192(AX), Z10, Z20
-	VPTERNLOGQ  $0x74, Z20, Z19, Z22
-	VPOPCNTQ    Z22, Z22
-	VPADDQ      Z22, Z18, Z18
+	VPTERNLOGQ  $0x74, Z20, Z19, Z23
+	VPOPCNTQ    Z23, Z23
+	VPADDQ      Z23, Z18, Z18
 	VPXORQ.BCST 224(AX), Z11, Z19
-	VPXORQ.BCST 256(AX), Z12, Z22
-	VPTERNLOGQ  $0x74, Z22, Z19, Z20
+	VPXORQ.BCST 256(AX), Z12, Z23
+	VPTERNLOGQ  $0x74, Z23, Z19, Z20
 	VPOPCNTQ    Z20, Z20
 	VPADDQ      Z20, Z18, Z18
 	VPXORQ.BCST 288(AX), Z13, Z19
 	VPXORQ.BCST 320(AX), Z14, Z20
-	VPTERNLOGQ  $0x74, Z20, Z19, Z22
-	VPOPCNTQ    Z22, Z22
-	VPADDQ      Z22, Z18, Z18
+	VPTERNLOGQ  $0x74, Z20, Z19, Z23
+	VPOPCNTQ    Z23, Z23
+	VPADDQ      Z23, Z18, Z18
 	VPXORQ.BCST 352(AX), Z15, Z19
-	VPXORQ.BCST 384(AX), Z16, Z22
-	VPTERNLOGQ  $0x74, Z22, Z19, Z20
+	VPXORQ.BCST 384(AX), Z16, Z23
+	VPTERNLOGQ  $0x74, Z23, Z19, Z20
 	VPOPCNTQ    Z20, Z20
 	VPADDQ      Z20, Z18, Z18
 	VPXORQ.BCST 416(AX), Z17, Z19
-	VPANDNQ     Z22, Z19, Z22
-	VPOPCNTQ    Z22, Z22
-	VPADDQ      Z22, Z18, Z18
+	VPANDNQ     Z23, Z19, Z23
+	VPOPCNTQ    Z23, Z23
+	VPADDQ      Z23, Z18, Z18
 	VPOPCNTQ    Z19, Z19
 	VPADDQ      Z18, Z18, Z18
 	VPADDQ      Z18, Z19, Z19
 	VPXORQ.BCST 8(AX), Z4, Z18
 	VPXORQ.BCST 40(AX), Z5, Z20
-	VPXORQ.BCST 72(AX), Z6, Z22
-	VPTERNLOGQ  $0x74, Z22, Z20, Z18
+	VPXORQ.BCST 72(AX), Z6, Z23
+	VPTERNLOGQ  $0x74, Z23, Z20, Z18
 	VPOPCNTQ    Z18, Z18
 	VPXORQ.BCST 104(AX), Z7, Z20
-	VPXORQ.BCST 136(AX), Z8, Z23
-	VPTERNLOGQ  $0x74, Z23, Z20, Z22
-	VPOPCNTQ    Z22, Z22
-	VPADDQ      Z22, Z18, Z18
+	VPXORQ.BCST 136(AX), Z8, Z24
+	VPTERNLOGQ  $0x74, Z24, Z20, Z23
+	VPOPCNTQ    Z23, Z23
+	VPADDQ      Z23, Z18, Z18
 	VPXORQ.BCST 168(AX), Z9, Z20
-	VPXORQ.BCST 200(AX), Z10, Z22
-	VPTERNLOGQ  $0x74, Z22, Z20, Z23
-	VPOPCNTQ    Z23, Z23
-	VPADDQ      Z23, Z18, Z18
+	VPXORQ.BCST 200(AX), Z10, Z23
+	VPTERNLOGQ  $0x74, Z23, Z20, Z24
+	VPOPCNTQ    Z24, Z24
+	VPADDQ      Z24, Z18, Z18
 	VPXORQ.BCST 232(AX), Z11, Z20
-	VPXORQ.BCST 264(AX), Z12, Z23
-	VPTERNLOGQ  $0x74, Z23, Z20, Z22
-	VPOPCNTQ    Z22, Z22
-	VPADDQ      Z22, Z18, Z18
+	VPXORQ.BCST 264(AX), Z12, Z24
+	VPTERNLOGQ  $0x74, Z24, Z20, Z23
+	VPOPCNTQ    Z23, Z23
+	VPADDQ      Z23, Z18, Z18
 	VPXORQ.BCST 296(AX), Z13, Z20
-	VPXORQ.BCST 328(AX), Z14, Z22
-	VPTERNLOGQ  $0x74, Z22, Z20, Z23
-	VPOPCNTQ    Z23, Z23
-	VPADDQ      Z23, Z18, Z18
+	VPXORQ.BCST 328(AX), Z14, Z23
+	VPTERNLOGQ  $0x74, Z23, Z20, Z24
+	VPOPCNTQ    Z24, Z24
+	VPADDQ      Z24, Z18, Z18
 	VPXORQ.BCST 360(AX), Z15, Z20
-	VPXORQ.BCST 392(AX), Z16, Z23
-	VPTERNLOGQ  $0x74, Z23, Z20, Z22
-	VPOPCNTQ    Z22, Z22
-	VPADDQ      Z22, Z18, Z18
-	VPXORQ.BCST 424(AX), Z17, Z20
-	VPANDNQ     Z23, Z20, Z23
+	VPXORQ.BCST 392(AX), Z16, Z24
+	VPTERNLOGQ  $0x74, Z24, Z20, Z23
 	VPOPCNTQ    Z23, Z23
 	VPADDQ      Z23, Z18, Z18
+	VPXORQ.BCST 424(AX), Z17, Z20
+	VPANDNQ     Z24, Z20, Z24
+	VPOPCNTQ    Z24, Z24
+	VPADDQ      Z24, Z18, Z18
 	VPOPCNTQ    Z20, Z20
 	VPADDQ      Z18, Z18, Z18
 	VPADDQ      Z18, Z20, Z20
 	VPXORQ.BCST 16(AX), Z4, Z18
-	VPXORQ.BCST 48(AX), Z5, Z22
-	VPXORQ.BCST 80(AX), Z6, Z23
-	VPTERNLOGQ  $0x74, Z23, Z22, Z18
+	VPXORQ.BCST 48(AX), Z5, Z23
+	VPXORQ.BCST 80(AX), Z6, Z24
+	VPTERNLOGQ  $0x74, Z24, Z23, Z18
 	VPOPCNTQ    Z18, Z18
-	VPXORQ.BCST 112(AX), Z7, Z22
-	VPXORQ.BCST 144(AX), Z8, Z24
-	VPTERNLOGQ  $0x74, Z24, Z22, Z23
-	VPOPCNTQ    Z23, Z23
-	VPADDQ      Z23, Z18, Z18
-	VPXORQ.BCST 176(AX), Z9, Z22
-	VPXORQ.BCST 208(AX), Z10, Z23
-	VPTERNLOGQ  $0x74, Z23, Z22, Z24
+	VPXORQ.BCST 112(AX), Z7, Z23
+	VPXORQ.BCST 144(AX), Z8, Z25
+	VPTERNLOGQ  $0x74, Z25, Z23, Z24
 	VPOPCNTQ    Z24, Z24
 	VPADDQ      Z24, Z18, Z18
-	VPXORQ.BCST 240(AX), Z11, Z22
-	VPXORQ.BCST 272(AX), Z12, Z24
-	VPTERNLOGQ  $0x74, Z24, Z22, Z23
-	VPOPCNTQ    Z23, Z23
-	VPADDQ      Z23, Z18, Z18
-	VPXORQ.BCST 304(AX), Z13, Z22
-	VPXORQ.BCST 336(AX), Z14, Z23
-	VPTERNLOGQ  $0x74, Z23, Z22, Z24
+	VPXORQ.BCST 176(AX), Z9, Z23
+	VPXORQ.BCST 208(AX), Z10, Z24
+	VPTERNLOGQ  $0x74, Z24, Z23, Z25
+	VPOPCNTQ    Z25, Z25
+	VPADDQ      Z25, Z18, Z18
+	VPXORQ.BCST 240(AX), Z11, Z23
+	VPXORQ.BCST 272(AX), Z12, Z25
+	VPTERNLOGQ  $0x74, Z25, Z23, Z24
 	VPOPCNTQ    Z24, Z24
 	VPADDQ      Z24, Z18, Z18
-	VPXORQ.BCST 368(AX), Z15, Z22
-	VPXORQ.BCST 400(AX), Z16, Z24
-	VPTERNLOGQ  $0x74, Z24, Z22, Z23
-	VPOPCNTQ    Z23, Z23
-	VPADDQ      Z23, Z18, Z18
-	VPXORQ.BCST 432(AX), Z17, Z22
-	VPANDNQ     Z24, Z22, Z24
+	VPXORQ.BCST 304(AX), Z13, Z23
+	VPXORQ.BCST 336(AX), Z14, Z24
+	VPTERNLOGQ  $0x74, Z24, Z23, Z25
+	VPOPCNTQ    Z25, Z25
+	VPADDQ      Z25, Z18, Z18
+	VPXORQ.BCST 368(AX), Z15, Z23
+	VPXORQ.BCST 400(AX), Z16, Z25
+	VPTERNLOGQ  $0x74, Z25, Z23, Z24
 	VPOPCNTQ    Z24, Z24
 	VPADDQ      Z24, Z18, Z18
-	VPOPCNTQ    Z22, Z22
+	VPXORQ.BCST 432(AX), Z17, Z23
+	VPANDNQ     Z25, Z23, Z25
+	VPOPCNTQ    Z25, Z25
+	VPADDQ      Z25, Z18, Z18
+	VPOPCNTQ    Z23, Z23
 	VPADDQ      Z18, Z18, Z18
-	VPADDQ      Z18, Z22, Z22
+	VPADDQ      Z18, Z23, Z23
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -2871,269 +2927,273 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z19, K1
 	VPCMPUQ     $0x01, Z1, Z20, K2
-	VPCMPUQ     $0x01, Z2, Z22, K3
+	VPCMPUQ     $0x01, Z2, Z23, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z21, Z21, Z21
+	VPXORQ      Z22, Z22, Z22
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z21
+	VPXORQ.BCST (R13), Z21, Z21
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z21
+	VPOPCNTQ    Z21, Z21
+	VPADDQ      Z21, Z22, Z22
+	VMOVDQA64   Z5, Z21
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z21, Z4
+	VPADDQ       Z22, Z22, Z22
+	VPADDQ       Z22, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z19, (SP)
-	VMOVDQU64 Z20, 64(SP)
-	VMOVDQU64 Z22, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x0000000e, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z21, Z21, Z21
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z21, Z21
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z21, Z21, Z21
-	VPADDQ   Z21, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_15(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_15(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_15(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
-	VMOVDQU64   256(CX), Z8
-	VMOVDQU64   320(CX), Z9
-	VMOVDQU64   384(CX), Z10
-	VMOVDQU64   448(CX), Z11
-	VMOVDQU64   512(CX), Z12
-	VMOVDQU64   576(CX), Z13
-	VMOVDQU64   640(CX), Z14
-	VMOVDQU64   704(CX), Z15
-	VMOVDQU64   768(CX), Z16
-	VMOVDQU64   832(CX), Z17
-	VMOVDQU64   896(CX), Z18
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
+	VMOVDQU64   256(DX), Z8
+	VMOVDQU64   320(DX), Z9
+	VMOVDQU64   384(DX), Z10
+	VMOVDQU64   448(DX), Z11
+	VMOVDQU64   512(DX), Z12
+	VMOVDQU64   576(DX), Z13
+	VMOVDQU64   640(DX), Z14
+	VMOVDQU64   704(DX), Z15
+	VMOVDQU64   768(DX), Z16
+	VMOVDQU64   832(DX), Z17
+	VMOVDQU64   896(DX), Z18
 	VPXORQ.BCST (AX), Z4, Z19
 	VPXORQ.BCST 32(AX), Z5, Z20
 	VPXORQ.BCST 64(AX), Z6, Z21
 	VPTERNLOGQ  $0x74, Z21, Z20, Z19
 	VPOPCNTQ    Z19, Z19
 	VPXORQ.BCST 96(AX), Z7, Z20
-	VPXORQ.BCST 128(AX), Z8, Z23
-	VPTERNLOGQ  $0x74, Z23, Z20, Z21
+	VPXORQ.BCST 128(AX), Z8, Z24
+	VPTERNLOGQ  $0x74, Z24, Z20, Z21
 	VPOPCNTQ    Z21, Z21
 	VPADDQ      Z21, Z19, Z19
 	VPXORQ.BCST 160(AX), Z9, Z20
 	VPXORQ.BCST 192(AX), Z10, Z21
-	VPTERNLOGQ  $0x74, Z21, Z20, Z23
-	VPOPCNTQ    Z23, Z23
-	VPADDQ      Z23, Z19, Z19
+	VPTERNLOGQ  $0x74, Z21, Z20, Z24
+	VPOPCNTQ    Z24, Z24
+	VPADDQ      Z24, Z19, Z19
 	VPXORQ.BCST 224(AX), Z11, Z20
-	VPXORQ.BCST 256(AX), Z12, Z23
-	VPTERNLOGQ  $0x74, Z23, Z20, Z21
+	VPXORQ.BCST 256(AX), Z12, Z24
+	VPTERNLOGQ  $0x74, Z24, Z20, Z21
 	VPOPCNTQ    Z21, Z21
 	VPADDQ      Z21, Z19, Z19
 	VPXORQ.BCST 288(AX), Z13, Z20
 	VPXORQ.BCST 320(AX), Z14, Z21
-	VPTERNLOGQ  $0x74, Z21, Z20, Z23
-	VPOPCNTQ    Z23, Z23
-	VPADDQ      Z23, Z19, Z19
+	VPTERNLOGQ  $0x74, Z21, Z20, Z24
+	VPOPCNTQ    Z24, Z24
+	VPADDQ      Z24, Z19, Z19
 	VPXORQ.BCST 352(AX), Z15, Z20
-	VPXORQ.BCST 384(AX), Z16, Z23
-	VPTERNLOGQ  $0x74, Z23, Z20, Z21
+	VPXORQ.BCST 384(AX), Z16, Z24
+	VPTERNLOGQ  $0x74, Z24, Z20, Z21
 	VPOPCNTQ    Z21, Z21
 	VPADDQ      Z21, Z19, Z19
 	VPXORQ.BCST 416(AX), Z17, Z20
 	VPXORQ.BCST 448(AX), Z18, Z21
-	VPTERNLOGQ  $0x74, Z21, Z20, Z23
-	VPOPCNTQ    Z23, Z23
-	VPADDQ      Z23, Z19, Z19
+	VPTERNLOGQ  $0x74, Z21, Z20, Z24
+	VPOPCNTQ    Z24, Z24
+	VPADDQ      Z24, Z19, Z19
 	VPOPCNTQ    Z21, Z20
 	VPADDQ      Z19, Z19, Z19
 	VPADDQ      Z19, Z20, Z20
 	VPXORQ.BCST 8(AX), Z4, Z19
 	VPXORQ.BCST 40(AX), Z5, Z21
-	VPXORQ.BCST 72(AX), Z6, Z23
-	VPTERNLOGQ  $0x74, Z23, Z21, Z19
+	VPXORQ.BCST 72(AX), Z6, Z24
+	VPTERNLOGQ  $0x74, Z24, Z21, Z19
 	VPOPCNTQ    Z19, Z19
 	VPXORQ.BCST 104(AX), Z7, Z21
-	VPXORQ.BCST 136(AX), Z8, Z24
-	VPTERNLOGQ  $0x74, Z24, Z21, Z23
-	VPOPCNTQ    Z23, Z23
-	VPADDQ      Z23, Z19, Z19
+	VPXORQ.BCST 136(AX), Z8, Z25
+	VPTERNLOGQ  $0x74, Z25, Z21, Z24
+	VPOPCNTQ    Z24, Z24
+	VPADDQ      Z24, Z19, Z19
 	VPXORQ.BCST 168(AX), Z9, Z21
-	VPXORQ.BCST 200(AX), Z10, Z23
-	VPTERNLOGQ  $0x74, Z23, Z21, Z24
-	VPOPCNTQ    Z24, Z24
-	VPADDQ      Z24, Z19, Z19
+	VPXORQ.BCST 200(AX), Z10, Z24
+	VPTERNLOGQ  $0x74, Z24, Z21, Z25
+	VPOPCNTQ    Z25, Z25
+	VPADDQ      Z25, Z19, Z19
 	VPXORQ.BCST 232(AX), Z11, Z21
-	VPXORQ.BCST 264(AX), Z12, Z24
-	VPTERNLOGQ  $0x74, Z24, Z21, Z23
-	VPOPCNTQ    Z23, Z23
-	VPADDQ      Z23, Z19, Z19
+	VPXORQ.BCST 264(AX), Z12, Z25
+	VPTERNLOGQ  $0x74, Z25, Z21, Z24
+	VPOPCNTQ    Z24, Z24
+	VPADDQ      Z24, Z19, Z19
 	VPXORQ.BCST 296(AX), Z13, Z21
-	VPXORQ.BCST 328(AX), Z14, Z23
-	VPTERNLOGQ  $0x74, Z23, Z21, Z24
-	VPOPCNTQ    Z24, Z24
-	VPADDQ      Z24, Z19, Z19
+	VPXORQ.BCST 328(AX), Z14, Z24
+	VPTERNLOGQ  $0x74, Z24, Z21, Z25
+	VPOPCNTQ    Z25, Z25
+	VPADDQ      Z25, Z19, Z19
 	VPXORQ.BCST 360(AX), Z15, Z21
-	VPXORQ.BCST 392(AX), Z16, Z24
-	VPTERNLOGQ  $0x74, Z24, Z21, Z23
-	VPOPCNTQ    Z23, Z23
-	VPADDQ      Z23, Z19, Z19
-	VPXORQ.BCST 424(AX), Z17, Z21
-	VPXORQ.BCST 456(AX), Z18, Z23
-	VPTERNLOGQ  $0x74, Z23, Z21, Z24
+	VPXORQ.BCST 392(AX), Z16, Z25
+	VPTERNLOGQ  $0x74, Z25, Z21, Z24
 	VPOPCNTQ    Z24, Z24
 	VPADDQ      Z24, Z19, Z19
-	VPOPCNTQ    Z23, Z21
+	VPXORQ.BCST 424(AX), Z17, Z21
+	VPXORQ.BCST 456(AX), Z18, Z24
+	VPTERNLOGQ  $0x74, Z24, Z21, Z25
+	VPOPCNTQ    Z25, Z25
+	VPADDQ      Z25, Z19, Z19
+	VPOPCNTQ    Z24, Z21
 	VPADDQ      Z19, Z19, Z19
 	VPADDQ      Z19, Z21, Z21
 	VPXORQ.BCST 16(AX), Z4, Z19
-	VPXORQ.BCST 48(AX), Z5, Z23
-	VPXORQ.BCST 80(AX), Z6, Z24
-	VPTERNLOGQ  $0x74, Z24, Z23, Z19
+	VPXORQ.BCST 48(AX), Z5, Z24
+	VPXORQ.BCST 80(AX), Z6, Z25
+	VPTERNLOGQ  $0x74, Z25, Z24, Z19
 	VPOPCNTQ    Z19, Z19
-	VPXORQ.BCST 112(AX), Z7, Z23
-	VPXORQ.BCST 144(AX), Z8, Z25
-	VPTERNLOGQ  $0x74, Z25, Z23, Z24
-	VPOPCNTQ    Z24, Z24
-	VPADDQ      Z24, Z19, Z19
-	VPXORQ.BCST 176(AX), Z9, Z23
-	VPXORQ.BCST 208(AX), Z10, Z24
-	VPTERNLOGQ  $0x74, Z24, Z23, Z25
+	VPXORQ.BCST 112(AX), Z7, Z24
+	VPXORQ.BCST 144(AX), Z8, Z26
+	VPTERNLOGQ  $0x74, Z26, Z24, Z25
 	VPOPCNTQ    Z25, Z25
 	VPADDQ      Z25, Z19, Z19
-	VPXORQ.BCST 240(AX), Z11, Z23
-	VPXORQ.BCST 272(AX), Z12, Z25
-	VPTERNLOGQ  $0x74, Z25, Z23, Z24
-	VPOPCNTQ    Z24, Z24
-	VPADDQ      Z24, Z19, Z19
-	VPXORQ.BCST 304(AX), Z13, Z23
-	VPXORQ.BCST 336(AX), Z14, Z24
-	VPTERNLOGQ  $0x74, Z24, Z23, Z25
+	VPXORQ.BCST 176(AX), Z9, Z24
+	VPXORQ.BCST 208(AX), Z10, Z25
+	VPTERNLOGQ  $0x74, Z25, Z24, Z26
+	VPOPCNTQ    Z26, Z26
+	VPADDQ      Z26, Z19, Z19
+	VPXORQ.BCST 240(AX), Z11, Z24
+	VPXORQ.BCST 272(AX), Z12, Z26
+	VPTERNLOGQ  $0x74, Z26, Z24, Z25
 	VPOPCNTQ    Z25, Z25
 	VPADDQ      Z25, Z19, Z19
-	VPXORQ.BCST 368(AX), Z15, Z23
-	VPXORQ.BCST 400(AX), Z16, Z25
-	VPTERNLOGQ  $0x74, Z25, Z23, Z24
-	VPOPCNTQ    Z24, Z24
-	VPADDQ      Z24, Z19, Z19
-	VPXORQ.BCST 432(AX), Z17, Z23
-	VPXORQ.BCST 464(AX), Z18, Z24
-	VPTERNLOGQ  $0x74, Z24, Z23, Z25
+	VPXORQ.BCST 304(AX), Z13, Z24
+	VPXORQ.BCST 336(AX), Z14, Z25
+	VPTERNLOGQ  $0x74, Z25, Z24, Z26
+	VPOPCNTQ    Z26, Z26
+	VPADDQ      Z26, Z19, Z19
+	VPXORQ.BCST 368(AX), Z15, Z24
+	VPXORQ.BCST 400(AX), Z16, Z26
+	VPTERNLOGQ  $0x74, Z26, Z24, Z25
 	VPOPCNTQ    Z25, Z25
 	VPADDQ      Z25, Z19, Z19
-	VPOPCNTQ    Z24, Z23
+	VPXORQ.BCST 432(AX), Z17, Z24
+	VPXORQ.BCST 464(AX), Z18, Z25
+	VPTERNLOGQ  $0x74, Z25, Z24, Z26
+	VPOPCNTQ    Z26, Z26
+	VPADDQ      Z26, Z19, Z19
+	VPOPCNTQ    Z25, Z24
 	VPADDQ      Z19, Z19, Z19
-	VPADDQ      Z19, Z23, Z23
+	VPADDQ      Z19, Z24, Z24
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -3174,191 +3234,195 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z20, K1
 	VPCMPUQ     $0x01, Z1, Z21, K2
-	VPCMPUQ     $0x01, Z2, Z23, K3
+	VPCMPUQ     $0x01, Z2, Z24, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z22, Z22, Z22
+	VPXORQ      Z23, Z23, Z23
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z22
+	VPXORQ.BCST (R13), Z22, Z22
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z22
+	VPOPCNTQ    Z22, Z22
+	VPADDQ      Z22, Z23, Z23
+	VMOVDQA64   Z5, Z22
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z22, Z4
+	VPADDQ       Z23, Z23, Z23
+	VPADDQ       Z23, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z20, (SP)
-	VMOVDQU64 Z21, 64(SP)
-	VMOVDQU64 Z23, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x0000000f, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z22, Z22, Z22
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z22, Z22
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z22, Z22, Z22
-	VPADDQ   Z22, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512_16(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512_16(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512_16(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	VMOVDQU64   (CX), Z4
-	VMOVDQU64   64(CX), Z5
-	VMOVDQU64   128(CX), Z6
-	VMOVDQU64   192(CX), Z7
-	VMOVDQU64   256(CX), Z8
-	VMOVDQU64   320(CX), Z9
-	VMOVDQU64   384(CX), Z10
-	VMOVDQU64   448(CX), Z11
-	VMOVDQU64   512(CX), Z12
-	VMOVDQU64   576(CX), Z13
-	VMOVDQU64   640(CX), Z14
-	VMOVDQU64   704(CX), Z15
-	VMOVDQU64   768(CX), Z16
-	VMOVDQU64   832(CX), Z17
-	VMOVDQU64   896(CX), Z18
-	VMOVDQU64   960(CX), Z19
+	VMOVDQU64   (DX), Z4
+	VMOVDQU64   64(DX), Z5
+	VMOVDQU64   128(DX), Z6
+	VMOVDQU64   192(DX), Z7
+	VMOVDQU64   256(DX), Z8
+	VMOVDQU64   320(DX), Z9
+	VMOVDQU64   384(DX), Z10
+	VMOVDQU64   448(DX), Z11
+	VMOVDQU64   512(DX), Z12
+	VMOVDQU64   576(DX), Z13
+	VMOVDQU64   640(DX), Z14
+	VMOVDQU64   704(DX), Z15
+	VMOVDQU64   768(DX), Z16
+	VMOVDQU64   832(DX), Z17
+	VMOVDQU64   896(DX), Z18
+	VMOVDQU64   960(DX), Z19
 	VPXORQ.BCST (AX), Z4, Z20
 	VPXORQ.BCST 32(AX), Z5, Z21
 	VPXORQ.BCST 64(AX), Z6, Z22
 	VPTERNLOGQ  $0x74, Z22, Z21, Z20
 	VPOPCNTQ    Z20, Z20
 	VPXORQ.BCST 96(AX), Z7, Z21
-	VPXORQ.BCST 128(AX), Z8, Z24
-	VPTERNLOGQ  $0x74, Z24, Z21, Z22
+	VPXORQ.BCST 128(AX), Z8, Z25
+	VPTERNLOGQ  $0x74, Z25, Z21, Z22
 	VPOPCNTQ    Z22, Z22
 	VPADDQ      Z22, Z20, Z20
 	VPXORQ.BCST 160(AX), Z9, Z21
 	VPXORQ.BCST 192(AX), Z10, Z22
-	VPTERNLOGQ  $0x74, Z22, Z21, Z24
-	VPOPCNTQ    Z24, Z24
-	VPADDQ      Z24, Z20, Z20
+	VPTERNLOGQ  $0x74, Z22, Z21, Z25
+	VPOPCNTQ    Z25, Z25
+	VPADDQ      Z25, Z20, Z20
 	VPXORQ.BCST 224(AX), Z11, Z21
-	VPXORQ.BCST 256(AX), Z12, Z24
-	VPTERNLOGQ  $0x74, Z24, Z21, Z22
+	VPXORQ.BCST 256(AX), Z12, Z25
+	VPTERNLOGQ  $0x74, Z25, Z21, Z22
 	VPOPCNTQ    Z22, Z22
 	VPADDQ      Z22, Z20, Z20
 	VPXORQ.BCST 288(AX), Z13, Z21
 	VPXORQ.BCST 320(AX), Z14, Z22
-	VPTERNLOGQ  $0x74, Z22, Z21, Z24
-	VPOPCNTQ    Z24, Z24
-	VPADDQ      Z24, Z20, Z20
+	VPTERNLOGQ  $0x74, Z22, Z21, Z25
+	VPOPCNTQ    Z25, Z25
+	VPADDQ      Z25, Z20, Z20
 	VPXORQ.BCST 352(AX), Z15, Z21
-	VPXORQ.BCST 384(AX), Z16, Z24
-	VPTERNLOGQ  $0x74, Z24, Z21, Z22
+	VPXORQ.BCST 384(AX), Z16, Z25
+	VPTERNLOGQ  $0x74, Z25, Z21, Z22
 	VPOPCNTQ    Z22, Z22
 	VPADDQ      Z22, Z20, Z20
 	VPXORQ.BCST 416(AX), Z17, Z21
 	VPXORQ.BCST 448(AX), Z18, Z22
-	VPTERNLOGQ  $0x74, Z22, Z21, Z24
-	VPOPCNTQ    Z24, Z24
-	VPADDQ      Z24, Z20, Z20
+	VPTERNLOGQ  $0x74, Z22, Z21, Z25
+	VPOPCNTQ    Z25, Z25
+	VPADDQ      Z25, Z20, Z20
 	VPXORQ.BCST 480(AX), Z19, Z21
 	VPANDNQ     Z22, Z21, Z22
 	VPOPCNTQ    Z22, Z22
@@ -3368,88 +3432,88 @@ block:
 	VPADDQ      Z20, Z21, Z21
 	VPXORQ.BCST 8(AX), Z4, Z20
 	VPXORQ.BCST 40(AX), Z5, Z22
-	VPXORQ.BCST 72(AX), Z6, Z24
-	VPTERNLOGQ  $0x74, Z24, Z22, Z20
+	VPXORQ.BCST 72(AX), Z6, Z25
+	VPTERNLOGQ  $0x74, Z25, Z22, Z20
 	VPOPCNTQ    Z20, Z20
 	VPXORQ.BCST 104(AX), Z7, Z22
-	VPXORQ.BCST 136(AX), Z8, Z25
-	VPTERNLOGQ  $0x74, Z25, Z22, Z24
-	VPOPCNTQ    Z24, Z24
-	VPADDQ      Z24, Z20, Z20
+	VPXORQ.BCST 136(AX), Z8, Z26
+	VPTERNLOGQ  $0x74, Z26, Z22, Z25
+	VPOPCNTQ    Z25, Z25
+	VPADDQ      Z25, Z20, Z20
 	VPXORQ.BCST 168(AX), Z9, Z22
-	VPXORQ.BCST 200(AX), Z10, Z24
-	VPTERNLOGQ  $0x74, Z24, Z22, Z25
-	VPOPCNTQ    Z25, Z25
-	VPADDQ      Z25, Z20, Z20
+	VPXORQ.BCST 200(AX), Z10, Z25
+	VPTERNLOGQ  $0x74, Z25, Z22, Z26
+	VPOPCNTQ    Z26, Z26
+	VPADDQ      Z26, Z20, Z20
 	VPXORQ.BCST 232(AX), Z11, Z22
-	VPXORQ.BCST 264(AX), Z12, Z25
-	VPTERNLOGQ  $0x74, Z25, Z22, Z24
-	VPOPCNTQ    Z24, Z24
-	VPADDQ      Z24, Z20, Z20
+	VPXORQ.BCST 264(AX), Z12, Z26
+	VPTERNLOGQ  $0x74, Z26, Z22, Z25
+	VPOPCNTQ    Z25, Z25
+	VPADDQ      Z25, Z20, Z20
 	VPXORQ.BCST 296(AX), Z13, Z22
-	VPXORQ.BCST 328(AX), Z14, Z24
-	VPTERNLOGQ  $0x74, Z24, Z22, Z25
-	VPOPCNTQ    Z25, Z25
-	VPADDQ      Z25, Z20, Z20
+	VPXORQ.BCST 328(AX), Z14, Z25
+	VPTERNLOGQ  $0x74, Z25, Z22, Z26
+	VPOPCNTQ    Z26, Z26
+	VPADDQ      Z26, Z20, Z20
 	VPXORQ.BCST 360(AX), Z15, Z22
-	VPXORQ.BCST 392(AX), Z16, Z25
-	VPTERNLOGQ  $0x74, Z25, Z22, Z24
-	VPOPCNTQ    Z24, Z24
-	VPADDQ      Z24, Z20, Z20
-	VPXORQ.BCST 424(AX), Z17, Z22
-	VPXORQ.BCST 456(AX), Z18, Z24
-	VPTERNLOGQ  $0x74, Z24, Z22, Z25
+	VPXORQ.BCST 392(AX), Z16, Z26
+	VPTERNLOGQ  $0x74, Z26, Z22, Z25
 	VPOPCNTQ    Z25, Z25
 	VPADDQ      Z25, Z20, Z20
+	VPXORQ.BCST 424(AX), Z17, Z22
+	VPXORQ.BCST 456(AX), Z18, Z25
+	VPTERNLOGQ  $0x74, Z25, Z22, Z26
+	VPOPCNTQ    Z26, Z26
+	VPADDQ      Z26, Z20, Z20
 	VPXORQ.BCST 488(AX), Z19, Z22
-	VPANDNQ     Z24, Z22, Z24
-	VPOPCNTQ    Z24, Z24
-	VPADDQ      Z24, Z20, Z20
+	VPANDNQ     Z25, Z22, Z25
+	VPOPCNTQ    Z25, Z25
+	VPADDQ      Z25, Z20, Z20
 	VPOPCNTQ    Z22, Z22
 	VPADDQ      Z20, Z20, Z20
 	VPADDQ      Z20, Z22, Z22
 	VPXORQ.BCST 16(AX), Z4, Z20
-	VPXORQ.BCST 48(AX), Z5, Z24
-	VPXORQ.BCST 80(AX), Z6, Z25
-	VPTERNLOGQ  $0x74, Z25, Z24, Z20
+	VPXORQ.BCST 48(AX), Z5, Z25
+	VPXORQ.BCST 80(AX), Z6, Z26
+	VPTERNLOGQ  $0x74, Z26, Z25, Z20
 	VPOPCNTQ    Z20, Z20
-	VPXORQ.BCST 112(AX), Z7, Z24
-	VPXORQ.BCST 144(AX), Z8, Z26
-	VPTERNLOGQ  $0x74, Z26, Z24, Z25
-	VPOPCNTQ    Z25, Z25
-	VPADDQ      Z25, Z20, Z20
-	VPXORQ.BCST 176(AX), Z9, Z24
-	VPXORQ.BCST 208(AX), Z10, Z25
-	VPTERNLOGQ  $0x74, Z25, Z24, Z26
+	VPXORQ.BCST 112(AX), Z7, Z25
+	VPXORQ.BCST 144(AX), Z8, Z27
+	VPTERNLOGQ  $0x74, Z27, Z25, Z26
 	VPOPCNTQ    Z26, Z26
 	VPADDQ      Z26, Z20, Z20
-	VPXORQ.BCST 240(AX), Z11, Z24
-	VPXORQ.BCST 272(AX), Z12, Z26
-	VPTERNLOGQ  $0x74, Z26, Z24, Z25
-	VPOPCNTQ    Z25, Z25
-	VPADDQ      Z25, Z20, Z20
-	VPXORQ.BCST 304(AX), Z13, Z24
-	VPXORQ.BCST 336(AX), Z14, Z25
-	VPTERNLOGQ  $0x74, Z25, Z24, Z26
+	VPXORQ.BCST 176(AX), Z9, Z25
+	VPXORQ.BCST 208(AX), Z10, Z26
+	VPTERNLOGQ  $0x74, Z26, Z25, Z27
+	VPOPCNTQ    Z27, Z27
+	VPADDQ      Z27, Z20, Z20
+	VPXORQ.BCST 240(AX), Z11, Z25
+	VPXORQ.BCST 272(AX), Z12, Z27
+	VPTERNLOGQ  $0x74, Z27, Z25, Z26
 	VPOPCNTQ    Z26, Z26
 	VPADDQ      Z26, Z20, Z20
-	VPXORQ.BCST 368(AX), Z15, Z24
-	VPXORQ.BCST 400(AX), Z16, Z26
-	VPTERNLOGQ  $0x74, Z26, Z24, Z25
-	VPOPCNTQ    Z25, Z25
-	VPADDQ      Z25, Z20, Z20
-	VPXORQ.BCST 432(AX), Z17, Z24
-	VPXORQ.BCST 464(AX), Z18, Z25
-	VPTERNLOGQ  $0x74, Z25, Z24, Z26
+	VPXORQ.BCST 304(AX), Z13, Z25
+	VPXORQ.BCST 336(AX), Z14, Z26
+	VPTERNLOGQ  $0x74, Z26, Z25, Z27
+	VPOPCNTQ    Z27, Z27
+	VPADDQ      Z27, Z20, Z20
+	VPXORQ.BCST 368(AX), Z15, Z25
+	VPXORQ.BCST 400(AX), Z16, Z27
+	VPTERNLOGQ  $0x74, Z27, Z25, Z26
 	VPOPCNTQ    Z26, Z26
 	VPADDQ      Z26, Z20, Z20
-	VPXORQ.BCST 496(AX), Z19, Z24
-	VPANDNQ     Z25, Z24, Z25
+	VPXORQ.BCST 432(AX), Z17, Z25
+	VPXORQ.BCST 464(AX), Z18, Z26
+	VPTERNLOGQ  $0x74, Z26, Z25, Z27
+	VPOPCNTQ    Z27, Z27
+	VPADDQ      Z27, Z20, Z20
+	VPXORQ.BCST 496(AX), Z19, Z25
+	VPANDNQ     Z26, Z25, Z26
+	VPOPCNTQ    Z26, Z26
+	VPADDQ      Z26, Z20, Z20
 	VPOPCNTQ    Z25, Z25
-	VPADDQ      Z25, Z20, Z20
-	VPOPCNTQ    Z24, Z24
 	VPADDQ      Z20, Z20, Z20
-	VPADDQ      Z20, Z24, Z24
+	VPADDQ      Z20, Z25, Z25
 	VPXORQ.BCST 24(AX), Z4, Z4
 	VPXORQ.BCST 56(AX), Z5, Z5
 	VPXORQ.BCST 88(AX), Z6, Z6
@@ -3494,142 +3558,145 @@ block:
 	VPADDQ      Z4, Z5, Z5
 	VPCMPUQ     $0x01, Z0, Z21, K1
 	VPCMPUQ     $0x01, Z1, Z22, K2
-	VPCMPUQ     $0x01, Z2, Z24, K3
+	VPCMPUQ     $0x01, Z2, Z25, K3
 	VPCMPUQ     $0x01, Z3, Z5, K4
-	KORW        K1, K2, K2
-	KORW        K3, K4, K4
-	KORTESTW    K2, K4
-	JNZ         near
+	KUNPCKBW    K1, K2, K2
+	KUNPCKBW    K3, K4, K4
+	KUNPCKWD    K2, K4, K4
+	KMOVD       K4, R10
+	XORQ        R11, R11
+	TESTL       R10, R10
+	SETNE       R11
+	ORQ         R8, R10
+	MOVQ        R10, (R9)
+	LEAQ        (R9)(R11*8), R9
+	MOVQ        $0x0000000100000000, R10
+	ADDQ        R10, R8
+	ADDQ        SI, DX
+	CMPQ        DX, BX
+	JNE         block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z23, Z23, Z23
+	VPXORQ      Z24, Z24, Z24
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
+	TESTQ       $0x00000001, R14
+	JZ          alleven
+	VMOVDQU64   (R10), Z23
+	VPXORQ.BCST (R13), Z23, Z23
+	ADDQ        $0x40, R10
+	ADDQ        $0x20, R13
+	DECQ        R14
+	JZ          alldone
+
+alleven:
+	VMOVDQU64   (R10), Z4
+	VPXORQ.BCST (R13), Z4, Z4
+	VMOVDQU64   64(R10), Z5
+	VPXORQ.BCST 32(R13), Z5, Z5
+	VPTERNLOGQ  $0x74, Z5, Z4, Z23
+	VPOPCNTQ    Z23, Z23
+	VPADDQ      Z23, Z24, Z24
+	VMOVDQA64   Z5, Z23
+	ADDQ        $0x80, R10
+	ADDQ        $0x40, R13
+	SUBQ        $0x02, R14
+	JNZ         alleven
+
+alldone:
+	VPOPCNTQ     Z23, Z4
+	VPADDQ       Z24, Z24, Z24
+	VPADDQ       Z24, Z4, Z4
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPMOVQW      Z4, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
 	VZEROUPPER
 	RET
 
-near:
-	VMOVDQU64 Z21, (SP)
-	VMOVDQU64 Z22, 64(SP)
-	VMOVDQU64 Z24, 128(SP)
-	VMOVDQU64 Z5, 192(SP)
-	XORQ      R10, R10
-
-row:
-	VMOVDQU64    (SP)(R10*8), Z4
-	VPCMPUQ.BCST $0x01, (SI)(R10*1), Z4, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         $0x00000010, R13
-	MOVQ         R13, R11
-	SHLQ         $0x06, R11
-	ADDQ         CX, R11
-	MOVQ         R13, R12
-	SHLQ         $0x05, R12
-	ADDQ         AX, R12
-	ADDQ         R10, R12
-	NEGQ         R13
-	ADDQ         BX, R13
-	TESTQ        R13, R13
-	JZ           counted
-	VPXORQ       Z23, Z23, Z23
-	VMOVDQU64    -64(R11), Z5
-	VPXORQ.BCST  -32(R12), Z5, Z5
-
-	// an odd word counts for itself
-	TESTQ       $0x00000001, R13
-	JZ          resteven
-	VMOVDQU64   (R11), Z7
-	VPXORQ.BCST (R12), Z7, Z7
-	VPXORQ      Z7, Z5, Z6
-	VPOPCNTQ    Z6, Z6
-	VPADDQ      Z6, Z4, Z4
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R12
-	DECQ        R13
-
-resteven:
-	VPOPCNTQ Z5, Z6
-	VPSUBQ   Z6, Z4, Z4
-	TESTQ    R13, R13
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R11), Z6
-	VPXORQ.BCST (R12), Z6, Z6
-	VMOVDQU64   64(R11), Z7
-	VPXORQ.BCST 32(R12), Z7, Z7
-	VPTERNLOGQ  $0x74, Z7, Z6, Z5
-	VPOPCNTQ    Z5, Z5
-	VPADDQ      Z5, Z23, Z23
-	VMOVDQA64   Z7, Z5
-	ADDQ        $0x80, R11
-	ADDQ        $0x40, R12
-	SUBQ        $0x02, R13
-	JNZ         resttwo
-
-restdone:
-	VPOPCNTQ Z5, Z5
-	VPADDQ   Z5, Z4, Z4
-	VPADDQ   Z23, Z23, Z23
-	VPADDQ   Z23, Z4, Z4
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R10*1), Z4, K1
-	KMOVW        K1, R11
-	TESTL        R11, R11
-	JZ           nextrow
-	VPMOVQW      Z4, 8(DI)
-	MOVQ         R9, R12
-	SHLQ         $0x10, R12
-	ORQ          R12, R11
-	MOVQ         R10, R12
-	SHLQ         $0x05, R12
-	ORQ          R12, R11
-	MOVQ         R11, (DI)
-	ADDQ         $0x18, DI
-
-nextrow:
-	ADDQ $0x08, R10
-	CMPQ R10, $0x20
-	JNE  row
-	JMP  next
-
 // func scanAVX512(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
-// Requires: AVX, AVX512F, AVX512VPOPCNTDQ
-TEXT ·scanAVX512(SB), NOSPLIT, $256-104
+// Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·scanAVX512(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
-	MOVQ         blocks_base+24(FP), CX
-	MOVQ         blocks_len+32(FP), DX
-	MOVQ         words+48(FP), BX
-	MOVQ         lim+64(FP), SI
+	MOVQ         blocks_base+24(FP), DX
+	MOVQ         words+48(FP), SI
 	MOVQ         out_base+72(FP), DI
-	MOVQ         check+56(FP), R10
-	SHLQ         $0x03, DX
-	ADDQ         CX, DX
-	MOVQ         BX, R8
-	SHLQ         $0x06, R8
-	XORQ         R9, R9
-	VPBROADCASTQ (SI), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPBROADCASTQ 16(SI), Z2
-	VPBROADCASTQ 24(SI), Z3
-	JMP          begin
+	MOVQ         blocks_len+32(FP), BX
+	SHLQ         $0x03, BX
+	ADDQ         DX, BX
+	MOVQ         BX, (SP)
+	SHLQ         $0x06, SI
+	XORQ         R8, R8
+	MOVQ         lim+64(FP), BX
+	VPBROADCASTQ (BX), Z0
+	VPBROADCASTQ 8(BX), Z1
+	VPBROADCASTQ 16(BX), Z2
+	VPBROADCASTQ 24(BX), Z3
+	JMP          scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
 
 block:
-	MOVQ        R10, R11
+	MOVQ        check+56(FP), R10
 	VPXORQ      Z4, Z4, Z4
 	VPXORQ      Z5, Z5, Z5
 	VPXORQ      Z6, Z6, Z6
@@ -3638,158 +3705,158 @@ block:
 	VPXORQ      Z9, Z9, Z9
 	VPXORQ      Z10, Z10, Z10
 	VPXORQ      Z11, Z11, Z11
-	MOVQ        CX, R12
-	MOVQ        AX, R13
-	TESTQ       $0x00000001, R11
+	MOVQ        DX, R11
+	MOVQ        AX, R12
+	TESTQ       $0x00000001, R10
 	JZ          prefixeven
-	VMOVDQU64   (R12), Z4
-	VPXORQ.BCST (R13), Z4, Z4
-	VMOVDQU64   (R12), Z6
-	VPXORQ.BCST 8(R13), Z6, Z6
-	VMOVDQU64   (R12), Z8
-	VPXORQ.BCST 16(R13), Z8, Z8
-	VMOVDQU64   (R12), Z10
-	VPXORQ.BCST 24(R13), Z10, Z10
-	ADDQ        $0x40, R12
-	ADDQ        $0x20, R13
-	DECQ        R11
+	VMOVDQU64   (R11), Z4
+	VPXORQ.BCST (R12), Z4, Z4
+	VMOVDQU64   (R11), Z6
+	VPXORQ.BCST 8(R12), Z6, Z6
+	VMOVDQU64   (R11), Z8
+	VPXORQ.BCST 16(R12), Z8, Z8
+	VMOVDQU64   (R11), Z10
+	VPXORQ.BCST 24(R12), Z10, Z10
+	ADDQ        $0x40, R11
+	ADDQ        $0x20, R12
+	DECQ        R10
 
 prefixeven:
-	SUBQ $0x08, R11
+	SUBQ $0x08, R10
 	JLT  prefixfew
 
 prefixeight:
-	VMOVDQU64   (R12), Z12
-	VMOVDQU64   64(R12), Z13
-	VMOVDQU64   128(R12), Z14
-	VMOVDQU64   192(R12), Z15
-	VMOVDQU64   256(R12), Z16
-	VMOVDQU64   320(R12), Z17
-	VMOVDQU64   384(R12), Z18
-	VMOVDQU64   448(R12), Z19
-	VPXORQ.BCST (R13), Z12, Z20
-	VPXORQ.BCST 32(R13), Z13, Z21
+	VMOVDQU64   (R11), Z12
+	VMOVDQU64   64(R11), Z13
+	VMOVDQU64   128(R11), Z14
+	VMOVDQU64   192(R11), Z15
+	VMOVDQU64   256(R11), Z16
+	VMOVDQU64   320(R11), Z17
+	VMOVDQU64   384(R11), Z18
+	VMOVDQU64   448(R11), Z19
+	VPXORQ.BCST (R12), Z12, Z20
+	VPXORQ.BCST 32(R12), Z13, Z21
 	VPTERNLOGQ  $0x74, Z21, Z20, Z4
 	VPOPCNTQ    Z4, Z4
 	VPADDQ      Z4, Z5, Z5
-	VPXORQ.BCST 64(R13), Z14, Z4
-	VPXORQ.BCST 96(R13), Z15, Z20
+	VPXORQ.BCST 64(R12), Z14, Z4
+	VPXORQ.BCST 96(R12), Z15, Z20
 	VPTERNLOGQ  $0x74, Z20, Z4, Z21
 	VPOPCNTQ    Z21, Z21
 	VPADDQ      Z21, Z5, Z5
-	VPXORQ.BCST 128(R13), Z16, Z4
-	VPXORQ.BCST 160(R13), Z17, Z21
+	VPXORQ.BCST 128(R12), Z16, Z4
+	VPXORQ.BCST 160(R12), Z17, Z21
 	VPTERNLOGQ  $0x74, Z21, Z4, Z20
 	VPOPCNTQ    Z20, Z20
 	VPADDQ      Z20, Z5, Z5
-	VPXORQ.BCST 192(R13), Z18, Z4
-	VPXORQ.BCST 224(R13), Z19, Z20
+	VPXORQ.BCST 192(R12), Z18, Z4
+	VPXORQ.BCST 224(R12), Z19, Z20
 	VPTERNLOGQ  $0x74, Z20, Z4, Z21
 	VPOPCNTQ    Z21, Z21
 	VPADDQ      Z21, Z5, Z5
 	VMOVDQA64   Z20, Z4
-	VPXORQ.BCST 8(R13), Z12, Z20
-	VPXORQ.BCST 40(R13), Z13, Z21
+	VPXORQ.BCST 8(R12), Z12, Z20
+	VPXORQ.BCST 40(R12), Z13, Z21
 	VPTERNLOGQ  $0x74, Z21, Z20, Z6
 	VPOPCNTQ    Z6, Z6
 	VPADDQ      Z6, Z7, Z7
-	VPXORQ.BCST 72(R13), Z14, Z6
-	VPXORQ.BCST 104(R13), Z15, Z20
+	VPXORQ.BCST 72(R12), Z14, Z6
+	VPXORQ.BCST 104(R12), Z15, Z20
 	VPTERNLOGQ  $0x74, Z20, Z6, Z21
 	VPOPCNTQ    Z21, Z21
 	VPADDQ      Z21, Z7, Z7
-	VPXORQ.BCST 136(R13), Z16, Z6
-	VPXORQ.BCST 168(R13), Z17, Z21
+	VPXORQ.BCST 136(R12), Z16, Z6
+	VPXORQ.BCST 168(R12), Z17, Z21
 	VPTERNLOGQ  $0x74, Z21, Z6, Z20
 	VPOPCNTQ    Z20, Z20
 	VPADDQ      Z20, Z7, Z7
-	VPXORQ.BCST 200(R13), Z18, Z6
-	VPXORQ.BCST 232(R13), Z19, Z20
+	VPXORQ.BCST 200(R12), Z18, Z6
+	VPXORQ.BCST 232(R12), Z19, Z20
 	VPTERNLOGQ  $0x74, Z20, Z6, Z21
 	VPOPCNTQ    Z21, Z21
 	VPADDQ      Z21, Z7, Z7
 	VMOVDQA64   Z20, Z6
-	VPXORQ.BCST 16(R13), Z12, Z20
-	VPXORQ.BCST 48(R13), Z13, Z21
+	VPXORQ.BCST 16(R12), Z12, Z20
+	VPXORQ.BCST 48(R12), Z13, Z21
 	VPTERNLOGQ  $0x74, Z21, Z20, Z8
 	VPOPCNTQ    Z8, Z8
 	VPADDQ      Z8, Z9, Z9
-	VPXORQ.BCST 80(R13), Z14, Z8
-	VPXORQ.BCST 112(R13), Z15, Z20
+	VPXORQ.BCST 80(R12), Z14, Z8
+	VPXORQ.BCST 112(R12), Z15, Z20
 	VPTERNLOGQ  $0x74, Z20, Z8, Z21
 	VPOPCNTQ    Z21, Z21
 	VPADDQ      Z21, Z9, Z9
-	VPXORQ.BCST 144(R13), Z16, Z8
-	VPXORQ.BCST 176(R13), Z17, Z21
+	VPXORQ.BCST 144(R12), Z16, Z8
+	VPXORQ.BCST 176(R12), Z17, Z21
 	VPTERNLOGQ  $0x74, Z21, Z8, Z20
 	VPOPCNTQ    Z20, Z20
 	VPADDQ      Z20, Z9, Z9
-	VPXORQ.BCST 208(R13), Z18, Z8
-	VPXORQ.BCST 240(R13), Z19, Z20
+	VPXORQ.BCST 208(R12), Z18, Z8
+	VPXORQ.BCST 240(R12), Z19, Z20
 	VPTERNLOGQ  $0x74, Z20, Z8, Z21
 	VPOPCNTQ    Z21, Z21
 	VPADDQ      Z21, Z9, Z9
 	VMOVDQA64   Z20, Z8
-	VPXORQ.BCST 24(R13), Z12, Z12
-	VPXORQ.BCST 56(R13), Z13, Z13
+	VPXORQ.BCST 24(R12), Z12, Z12
+	VPXORQ.BCST 56(R12), Z13, Z13
 	VPTERNLOGQ  $0x74, Z13, Z12, Z10
 	VPOPCNTQ    Z10, Z10
 	VPADDQ      Z10, Z11, Z11
-	VPXORQ.BCST 88(R13), Z14, Z10
-	VPXORQ.BCST 120(R13), Z15, Z12
+	VPXORQ.BCST 88(R12), Z14, Z10
+	VPXORQ.BCST 120(R12), Z15, Z12
 	VPTERNLOGQ  $0x74, Z12, Z10, Z13
 	VPOPCNTQ    Z13, Z13
 	VPADDQ      Z13, Z11, Z11
-	VPXORQ.BCST 152(R13), Z16, Z10
-	VPXORQ.BCST 184(R13), Z17, Z13
+	VPXORQ.BCST 152(R12), Z16, Z10
+	VPXORQ.BCST 184(R12), Z17, Z13
 	VPTERNLOGQ  $0x74, Z13, Z10, Z12
 	VPOPCNTQ    Z12, Z12
 	VPADDQ      Z12, Z11, Z11
-	VPXORQ.BCST 216(R13), Z18, Z10
-	VPXORQ.BCST 248(R13), Z19, Z12
+	VPXORQ.BCST 216(R12), Z18, Z10
+	VPXORQ.BCST 248(R12), Z19, Z12
 	VPTERNLOGQ  $0x74, Z12, Z10, Z13
 	VPOPCNTQ    Z13, Z13
 	VPADDQ      Z13, Z11, Z11
 	VMOVDQA64   Z12, Z10
-	ADDQ        $0x00000200, R12
-	ADDQ        $0x00000100, R13
-	SUBQ        $0x08, R11
+	ADDQ        $0x00000200, R11
+	ADDQ        $0x00000100, R12
+	SUBQ        $0x08, R10
 	JGE         prefixeight
 
 prefixfew:
-	ADDQ $0x08, R11
+	ADDQ $0x08, R10
 	JZ   prefixdone
 
 prefixtwo:
-	VMOVDQU64   (R12), Z12
-	VMOVDQU64   64(R12), Z13
-	VPXORQ.BCST (R13), Z12, Z14
-	VPXORQ.BCST 32(R13), Z13, Z15
+	VMOVDQU64   (R11), Z12
+	VMOVDQU64   64(R11), Z13
+	VPXORQ.BCST (R12), Z12, Z14
+	VPXORQ.BCST 32(R12), Z13, Z15
 	VPTERNLOGQ  $0x74, Z15, Z14, Z4
 	VPOPCNTQ    Z4, Z4
 	VPADDQ      Z4, Z5, Z5
 	VMOVDQA64   Z15, Z4
-	VPXORQ.BCST 8(R13), Z12, Z14
-	VPXORQ.BCST 40(R13), Z13, Z15
+	VPXORQ.BCST 8(R12), Z12, Z14
+	VPXORQ.BCST 40(R12), Z13, Z15
 	VPTERNLOGQ  $0x74, Z15, Z14, Z6
 	VPOPCNTQ    Z6, Z6
 	VPADDQ      Z6, Z7, Z7
 	VMOVDQA64   Z15, Z6
-	VPXORQ.BCST 16(R13), Z12, Z14
-	VPXORQ.BCST 48(R13), Z13, Z15
+	VPXORQ.BCST 16(R12), Z12, Z14
+	VPXORQ.BCST 48(R12), Z13, Z15
 	VPTERNLOGQ  $0x74, Z15, Z14, Z8
 	VPOPCNTQ    Z8, Z8
 	VPADDQ      Z8, Z9, Z9
 	VMOVDQA64   Z15, Z8
-	VPXORQ.BCST 24(R13), Z12, Z12
-	VPXORQ.BCST 56(R13), Z13, Z13
+	VPXORQ.BCST 24(R12), Z12, Z12
+	VPXORQ.BCST 56(R12), Z13, Z13
 	VPTERNLOGQ  $0x74, Z13, Z12, Z10
 	VPOPCNTQ    Z10, Z10
 	VPADDQ      Z10, Z11, Z11
 	VMOVDQA64   Z13, Z10
-	ADDQ        $0x00000080, R12
-	ADDQ        $0x00000040, R13
-	SUBQ        $0x02, R11
+	ADDQ        $0x00000080, R11
+	ADDQ        $0x00000040, R12
+	SUBQ        $0x02, R10
 	JNZ         prefixtwo
 
 prefixdone:
@@ -3809,116 +3876,112 @@ prefixdone:
 	VPCMPUQ  $0x01, Z1, Z13, K2
 	VPCMPUQ  $0x01, Z2, Z14, K3
 	VPCMPUQ  $0x01, Z3, Z15, K4
-	KORW     K1, K2, K2
-	KORW     K3, K4, K4
-	KORTESTW K2, K4
-	JNZ      near
+	KUNPCKBW K1, K2, K2
+	KUNPCKBW K3, K4, K4
+	KUNPCKWD K2, K4, K4
+	KMOVD    K4, R10
+	XORQ     R11, R11
+	TESTL    R10, R10
+	SETNE    R11
+	ORQ      R8, R10
+	MOVQ     R10, (R9)
+	LEAQ     (R9)(R11*8), R9
+	MOVQ     $0x0000000100000000, R10
+	ADDQ     R10, R8
+	ADDQ     SI, DX
+	CMPQ     DX, BX
+	JNE      block
 
-next:
-	ADDQ R8, CX
-	INCQ R9
-
-begin:
-	CMPQ  CX, DX
-	JNE   block
-	MOVQ  out_base+72(FP), AX
-	MOVQ  DI, CX
-	SUBQ  AX, CX
-	SHRQ  $0x03, CX
-	MOVQ  $0xaaaaaaaaaaaaaaab, AX
-	IMULQ AX, CX
-	MOVQ  CX, ret+96(FP)
-	VZEROUPPER
-	RET
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
 
 near:
-	VMOVDQU64 Z12, (SP)
-	VMOVDQU64 Z13, 64(SP)
-	VMOVDQU64 Z14, 128(SP)
-	VMOVDQU64 Z15, 192(SP)
-	XORQ      R11, R11
+	MOVL (BX), R11
 
 row:
-	VMOVDQU64    (SP)(R11*8), Z12
-	VPCMPUQ.BCST $0x01, (SI)(R11*1), Z12, K1
-	KORTESTW     K1, K1
-	JZ           nextrow
-	MOVQ         R10, R14
-	MOVQ         R14, R12
-	SHLQ         $0x06, R12
-	ADDQ         CX, R12
-	MOVQ         R14, R13
-	SHLQ         $0x05, R13
-	ADDQ         AX, R13
-	ADDQ         R11, R13
-	NEGQ         R14
-	ADDQ         BX, R14
-	TESTQ        R14, R14
-	JZ           counted
-	VPXORQ       Z22, Z22, Z22
-	VMOVDQU64    -64(R12), Z13
-	VPXORQ.BCST  -32(R13), Z13, Z13
-
-	// an odd word counts for itself
+	BSFL        R11, CX
+	MOVL        CX, R12
+	SHRL        $0x03, R12
+	ANDL        $-8, CX
+	MOVL        $0x000000ff, R10
+	SHLL        CL, R10
+	NOTL        R10
+	ANDL        R10, R11
+	MOVL        4(BX), R10
+	IMULQ       SI, R10
+	MOVQ        blocks_base+24(FP), R13
+	ADDQ        R13, R10
+	VPXORQ      Z22, Z22, Z22
+	VPXORQ      Z23, Z23, Z23
+	MOVQ        words+48(FP), R14
+	LEAQ        (AX)(R12*8), R13
 	TESTQ       $0x00000001, R14
-	JZ          resteven
-	VMOVDQU64   (R12), Z15
-	VPXORQ.BCST (R13), Z15, Z15
-	VPXORQ      Z15, Z13, Z14
-	VPOPCNTQ    Z14, Z14
-	VPADDQ      Z14, Z12, Z12
-	VMOVDQA64   Z15, Z13
-	ADDQ        $0x40, R12
+	JZ          alleven
+	VMOVDQU64   (R10), Z22
+	VPXORQ.BCST (R13), Z22, Z22
+	ADDQ        $0x40, R10
 	ADDQ        $0x20, R13
 	DECQ        R14
+	JZ          alldone
 
-resteven:
-	VPOPCNTQ Z13, Z14
-	VPSUBQ   Z14, Z12, Z12
-	TESTQ    R14, R14
-	JZ       restdone
-
-resttwo:
-	VMOVDQU64   (R12), Z14
-	VPXORQ.BCST (R13), Z14, Z14
-	VMOVDQU64   64(R12), Z15
-	VPXORQ.BCST 32(R13), Z15, Z15
-	VPTERNLOGQ  $0x74, Z15, Z14, Z13
-	VPOPCNTQ    Z13, Z13
-	VPADDQ      Z13, Z22, Z22
-	VMOVDQA64   Z15, Z13
-	ADDQ        $0x80, R12
+alleven:
+	VMOVDQU64   (R10), Z12
+	VPXORQ.BCST (R13), Z12, Z12
+	VMOVDQU64   64(R10), Z13
+	VPXORQ.BCST 32(R13), Z13, Z13
+	VPTERNLOGQ  $0x74, Z13, Z12, Z22
+	VPOPCNTQ    Z22, Z22
+	VPADDQ      Z22, Z23, Z23
+	VMOVDQA64   Z13, Z22
+	ADDQ        $0x80, R10
 	ADDQ        $0x40, R13
 	SUBQ        $0x02, R14
-	JNZ         resttwo
+	JNZ         alleven
 
-restdone:
-	VPOPCNTQ Z13, Z13
-	VPADDQ   Z13, Z12, Z12
-	VPADDQ   Z22, Z22, Z22
-	VPADDQ   Z22, Z12, Z12
-
-counted:
-	// which lanes are under the limit of all words
-	VPCMPUQ.BCST $0x01, 32(SI)(R11*1), Z12, K1
-	KMOVW        K1, R12
-	TESTL        R12, R12
+alldone:
+	VPOPCNTQ     Z22, Z12
+	VPADDQ       Z23, Z23, Z23
+	VPADDQ       Z23, Z12, Z12
+	MOVQ         lim+64(FP), R10
+	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z12, K1
+	KMOVW        K1, R13
+	TESTL        R13, R13
 	JZ           nextrow
 	VPMOVQW      Z12, 8(DI)
-	MOVQ         R9, R13
-	SHLQ         $0x10, R13
-	ORQ          R13, R12
-	MOVQ         R11, R13
-	SHLQ         $0x05, R13
-	ORQ          R13, R12
-	MOVQ         R12, (DI)
-	ADDQ         $0x18, DI
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
 
 nextrow:
-	ADDQ $0x08, R11
-	CMPQ R11, $0x20
-	JNE  row
-	JMP  next
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
 
 // func countAVX512(rows []uint64, blocks []uint64, words int, ones *[4]uint64, laneOnes []uint16, dst []uint16, stride int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VPOPCNTDQ
