@@ -4213,3 +4213,10482 @@ begin:
 	JNE  block
 	VZEROUPPER
 	RET
+
+// func scanAVX2_2(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_2(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPAND        Y4, Y2, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y4, Y2, Y4
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y4, Y0, Y4
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y4, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        96(DX), Y4, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPAND        Y4, Y2, Y3
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        Y4, Y2, Y4
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y4, Y0, Y4
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y4, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+DATA onesInNibble<>+0(SB)/1, $0x00
+DATA onesInNibble<>+1(SB)/1, $0x01
+DATA onesInNibble<>+2(SB)/1, $0x01
+DATA onesInNibble<>+3(SB)/1, $0x02
+DATA onesInNibble<>+4(SB)/1, $0x01
+DATA onesInNibble<>+5(SB)/1, $0x02
+DATA onesInNibble<>+6(SB)/1, $0x02
+DATA onesInNibble<>+7(SB)/1, $0x03
+DATA onesInNibble<>+8(SB)/1, $0x01
+DATA onesInNibble<>+9(SB)/1, $0x02
+DATA onesInNibble<>+10(SB)/1, $0x02
+DATA onesInNibble<>+11(SB)/1, $0x03
+DATA onesInNibble<>+12(SB)/1, $0x02
+DATA onesInNibble<>+13(SB)/1, $0x03
+DATA onesInNibble<>+14(SB)/1, $0x03
+DATA onesInNibble<>+15(SB)/1, $0x04
+GLOBL onesInNibble<>(SB), RODATA|NOPTR, $16
+
+DATA twiceOnesInNibble<>+0(SB)/1, $0x00
+DATA twiceOnesInNibble<>+1(SB)/1, $0x02
+DATA twiceOnesInNibble<>+2(SB)/1, $0x02
+DATA twiceOnesInNibble<>+3(SB)/1, $0x04
+DATA twiceOnesInNibble<>+4(SB)/1, $0x02
+DATA twiceOnesInNibble<>+5(SB)/1, $0x04
+DATA twiceOnesInNibble<>+6(SB)/1, $0x04
+DATA twiceOnesInNibble<>+7(SB)/1, $0x06
+DATA twiceOnesInNibble<>+8(SB)/1, $0x02
+DATA twiceOnesInNibble<>+9(SB)/1, $0x04
+DATA twiceOnesInNibble<>+10(SB)/1, $0x04
+DATA twiceOnesInNibble<>+11(SB)/1, $0x06
+DATA twiceOnesInNibble<>+12(SB)/1, $0x04
+DATA twiceOnesInNibble<>+13(SB)/1, $0x06
+DATA twiceOnesInNibble<>+14(SB)/1, $0x06
+DATA twiceOnesInNibble<>+15(SB)/1, $0x08
+GLOBL twiceOnesInNibble<>(SB), RODATA|NOPTR, $16
+
+DATA lowNibble<>+0(SB)/1, $0x0f
+DATA lowNibble<>+1(SB)/1, $0x0f
+DATA lowNibble<>+2(SB)/1, $0x0f
+DATA lowNibble<>+3(SB)/1, $0x0f
+DATA lowNibble<>+4(SB)/1, $0x0f
+DATA lowNibble<>+5(SB)/1, $0x0f
+DATA lowNibble<>+6(SB)/1, $0x0f
+DATA lowNibble<>+7(SB)/1, $0x0f
+DATA lowNibble<>+8(SB)/1, $0x0f
+DATA lowNibble<>+9(SB)/1, $0x0f
+DATA lowNibble<>+10(SB)/1, $0x0f
+DATA lowNibble<>+11(SB)/1, $0x0f
+DATA lowNibble<>+12(SB)/1, $0x0f
+DATA lowNibble<>+13(SB)/1, $0x0f
+DATA lowNibble<>+14(SB)/1, $0x0f
+DATA lowNibble<>+15(SB)/1, $0x0f
+GLOBL lowNibble<>(SB), RODATA|NOPTR, $16
+
+// func scanAVX2_3(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_3(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_4(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_4(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y6, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y5, Y4, Y4
+	VPADDB       Y3, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y7, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y6, Y5, Y5
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_5(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_5(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y6
+	VPXOR        256(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y7
+	VPXOR        288(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y7, Y0, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_6(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_6(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y6
+	VPXOR        256(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        320(DX), Y3, Y3
+	VPANDN       Y6, Y3, Y5
+	VPAND        Y5, Y2, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y6, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y5, Y4, Y4
+	VPADDB       Y3, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y7
+	VPXOR        288(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        352(DX), Y3, Y3
+	VPANDN       Y7, Y3, Y6
+	VPAND        Y6, Y2, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y7, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y6, Y5, Y5
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_7(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_7(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y6
+	VPXOR        256(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        320(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y5
+	VPXOR        384(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y7
+	VPXOR        288(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        352(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y6
+	VPXOR        416(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_8(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_8(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y6
+	VPXOR        256(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        320(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y5
+	VPXOR        384(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        448(DX), Y3, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y6, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y5, Y4, Y4
+	VPADDB       Y3, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y7
+	VPXOR        288(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        352(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y6
+	VPXOR        416(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        480(DX), Y3, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y7, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y6, Y5, Y5
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_9(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_9(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y6
+	VPXOR        256(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        320(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y5
+	VPXOR        384(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        448(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y6
+	VPXOR        512(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y7
+	VPXOR        288(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        352(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y6
+	VPXOR        416(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        480(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y7
+	VPXOR        544(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y7, Y0, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_10(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_10(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y6
+	VPXOR        256(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        320(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y5
+	VPXOR        384(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        448(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y6
+	VPXOR        512(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        576(DX), Y3, Y3
+	VPANDN       Y6, Y3, Y5
+	VPAND        Y5, Y2, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y6, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y5, Y4, Y4
+	VPADDB       Y3, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y7
+	VPXOR        288(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        352(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y6
+	VPXOR        416(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        480(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y7
+	VPXOR        544(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        608(DX), Y3, Y3
+	VPANDN       Y7, Y3, Y6
+	VPAND        Y6, Y2, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y7, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y6, Y5, Y5
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_11(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_11(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y6
+	VPXOR        256(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        320(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y5
+	VPXOR        384(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        448(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y6
+	VPXOR        512(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        576(DX), Y3, Y3
+	VPBROADCASTQ 320(R11), Y5
+	VPXOR        640(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y7
+	VPXOR        288(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        352(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y6
+	VPXOR        416(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        480(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y7
+	VPXOR        544(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        608(DX), Y3, Y3
+	VPBROADCASTQ 320(R11), Y6
+	VPXOR        672(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_12(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_12(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y6
+	VPXOR        256(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        320(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y5
+	VPXOR        384(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        448(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y6
+	VPXOR        512(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        576(DX), Y3, Y3
+	VPBROADCASTQ 320(R11), Y5
+	VPXOR        640(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 352(R11), Y3
+	VPXOR        704(DX), Y3, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y6, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y5, Y4, Y4
+	VPADDB       Y3, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y7
+	VPXOR        288(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        352(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y6
+	VPXOR        416(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        480(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y7
+	VPXOR        544(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        608(DX), Y3, Y3
+	VPBROADCASTQ 320(R11), Y6
+	VPXOR        672(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 352(R11), Y3
+	VPXOR        736(DX), Y3, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y7, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y6, Y5, Y5
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_13(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_13(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y6
+	VPXOR        256(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        320(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y5
+	VPXOR        384(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        448(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y6
+	VPXOR        512(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        576(DX), Y3, Y3
+	VPBROADCASTQ 320(R11), Y5
+	VPXOR        640(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 352(R11), Y3
+	VPXOR        704(DX), Y3, Y3
+	VPBROADCASTQ 384(R11), Y6
+	VPXOR        768(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y7
+	VPXOR        288(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        352(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y6
+	VPXOR        416(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        480(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y7
+	VPXOR        544(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        608(DX), Y3, Y3
+	VPBROADCASTQ 320(R11), Y6
+	VPXOR        672(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 352(R11), Y3
+	VPXOR        736(DX), Y3, Y3
+	VPBROADCASTQ 384(R11), Y7
+	VPXOR        800(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y7, Y0, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_14(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_14(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y6
+	VPXOR        256(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        320(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y5
+	VPXOR        384(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        448(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y6
+	VPXOR        512(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        576(DX), Y3, Y3
+	VPBROADCASTQ 320(R11), Y5
+	VPXOR        640(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 352(R11), Y3
+	VPXOR        704(DX), Y3, Y3
+	VPBROADCASTQ 384(R11), Y6
+	VPXOR        768(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 416(R11), Y3
+	VPXOR        832(DX), Y3, Y3
+	VPANDN       Y6, Y3, Y5
+	VPAND        Y5, Y2, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y6, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y5, Y4, Y4
+	VPADDB       Y3, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y7
+	VPXOR        288(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        352(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y6
+	VPXOR        416(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        480(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y7
+	VPXOR        544(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        608(DX), Y3, Y3
+	VPBROADCASTQ 320(R11), Y6
+	VPXOR        672(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 352(R11), Y3
+	VPXOR        736(DX), Y3, Y3
+	VPBROADCASTQ 384(R11), Y7
+	VPXOR        800(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 416(R11), Y3
+	VPXOR        864(DX), Y3, Y3
+	VPANDN       Y7, Y3, Y6
+	VPAND        Y6, Y2, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y7, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y6, Y5, Y5
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_15(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_15(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y6
+	VPXOR        256(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        320(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y5
+	VPXOR        384(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        448(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y6
+	VPXOR        512(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        576(DX), Y3, Y3
+	VPBROADCASTQ 320(R11), Y5
+	VPXOR        640(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 352(R11), Y3
+	VPXOR        704(DX), Y3, Y3
+	VPBROADCASTQ 384(R11), Y6
+	VPXOR        768(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 416(R11), Y3
+	VPXOR        832(DX), Y3, Y3
+	VPBROADCASTQ 448(R11), Y5
+	VPXOR        896(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y7
+	VPXOR        288(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        352(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y6
+	VPXOR        416(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        480(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y7
+	VPXOR        544(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        608(DX), Y3, Y3
+	VPBROADCASTQ 320(R11), Y6
+	VPXOR        672(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 352(R11), Y3
+	VPXOR        736(DX), Y3, Y3
+	VPBROADCASTQ 384(R11), Y7
+	VPXOR        800(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 416(R11), Y3
+	VPXOR        864(DX), Y3, Y3
+	VPBROADCASTQ 448(R11), Y6
+	VPXOR        928(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2_16(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2_16(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	VPBROADCASTQ (R11), Y3
+	VPXOR        (DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y4
+	VPXOR        64(DX), Y4, Y4
+	VPBROADCASTQ 64(R11), Y5
+	VPXOR        128(DX), Y5, Y5
+	VPOR         Y4, Y3, Y3
+	VPAND        Y4, Y5, Y4
+	VPANDN       Y3, Y4, Y3
+	VPAND        Y3, Y2, Y4
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y4, Y1, Y4
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y4, Y4
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        192(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y6
+	VPXOR        256(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        320(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y5
+	VPXOR        384(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        448(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y6
+	VPXOR        512(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        576(DX), Y3, Y3
+	VPBROADCASTQ 320(R11), Y5
+	VPXOR        640(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 352(R11), Y3
+	VPXOR        704(DX), Y3, Y3
+	VPBROADCASTQ 384(R11), Y6
+	VPXOR        768(DX), Y6, Y6
+	VPOR         Y3, Y5, Y5
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y3
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPBROADCASTQ 416(R11), Y3
+	VPXOR        832(DX), Y3, Y3
+	VPBROADCASTQ 448(R11), Y5
+	VPXOR        896(DX), Y5, Y5
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y5, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y4, Y4
+	VPADDB       Y6, Y4, Y4
+	VPBROADCASTQ 480(R11), Y3
+	VPXOR        960(DX), Y3, Y3
+	VPANDN       Y5, Y3, Y5
+	VPAND        Y5, Y2, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y5, Y2, Y5
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y5, Y1, Y5
+	VPADDB       Y6, Y4, Y4
+	VPADDB       Y5, Y4, Y4
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y5, Y4, Y4
+	VPADDB       Y3, Y4, Y4
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y4, Y3, Y4
+	VPBROADCASTQ (R11), Y3
+	VPXOR        32(DX), Y3, Y3
+	VPBROADCASTQ 32(R11), Y5
+	VPXOR        96(DX), Y5, Y5
+	VPBROADCASTQ 64(R11), Y6
+	VPXOR        160(DX), Y6, Y6
+	VPOR         Y5, Y3, Y3
+	VPAND        Y5, Y6, Y5
+	VPANDN       Y3, Y5, Y3
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y1, Y5
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y5, Y5
+	VPBROADCASTQ 96(R11), Y3
+	VPXOR        224(DX), Y3, Y3
+	VPBROADCASTQ 128(R11), Y7
+	VPXOR        288(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 160(R11), Y3
+	VPXOR        352(DX), Y3, Y3
+	VPBROADCASTQ 192(R11), Y6
+	VPXOR        416(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 224(R11), Y3
+	VPXOR        480(DX), Y3, Y3
+	VPBROADCASTQ 256(R11), Y7
+	VPXOR        544(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 288(R11), Y3
+	VPXOR        608(DX), Y3, Y3
+	VPBROADCASTQ 320(R11), Y6
+	VPXOR        672(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 352(R11), Y3
+	VPXOR        736(DX), Y3, Y3
+	VPBROADCASTQ 384(R11), Y7
+	VPXOR        800(DX), Y7, Y7
+	VPOR         Y3, Y6, Y6
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y3
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPBROADCASTQ 416(R11), Y3
+	VPXOR        864(DX), Y3, Y3
+	VPBROADCASTQ 448(R11), Y6
+	VPXOR        928(DX), Y6, Y6
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y6, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y5, Y5
+	VPADDB       Y7, Y5, Y5
+	VPBROADCASTQ 480(R11), Y3
+	VPXOR        992(DX), Y3, Y3
+	VPANDN       Y6, Y3, Y6
+	VPAND        Y6, Y2, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y6, Y2, Y6
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y6, Y1, Y6
+	VPADDB       Y7, Y5, Y5
+	VPADDB       Y6, Y5, Y5
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y6, Y5, Y5
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y4, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y5, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func scanAVX2(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// Requires: AVX, AVX2, CMOV
+TEXT ·scanAVX2(SB), NOSPLIT, $520-104
+	MOVQ           rows_base+0(FP), AX
+	MOVQ           blocks_base+24(FP), DX
+	MOVQ           words+48(FP), SI
+	MOVQ           out_base+72(FP), DI
+	MOVQ           blocks_len+32(FP), BX
+	SHLQ           $0x03, BX
+	ADDQ           DX, BX
+	MOVQ           BX, (SP)
+	SHLQ           $0x06, SI
+	XORQ           R8, R8
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	JMP            scanned
+
+run:
+	LEAQ    8(SP), R9
+	MOVQ    SI, BX
+	SHLQ    $0x06, BX
+	ADDQ    DX, BX
+	CMPQ    BX, (SP)
+	CMOVQHI (SP), BX
+
+block:
+	MOVQ lim+64(FP), R12
+	MOVQ AX, R11
+	MOVQ $0x00000004, R13
+	XORQ R10, R10
+
+prefixrow:
+	MOVQ         check+56(FP), BP
+	MOVQ         DX, R14
+	MOVQ         R11, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           lowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+lowereven:
+	SUBQ $0x10, BP
+	JLT  lowerfew
+
+lowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          lowermany
+
+lowerfew:
+	ADDQ $0x10, BP
+	JZ   lowerdone
+
+lowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          lowertwo
+
+lowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         check+56(FP), BP
+	MOVQ         DX, R14
+	MOVQ         R11, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           uppereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        32(R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+uppereven:
+	SUBQ $0x10, BP
+	JLT  upperfew
+
+uppermany:
+	VPBROADCASTQ (R15), Y7
+	VPXOR        32(R14), Y7, Y7
+	VPBROADCASTQ 32(R15), Y8
+	VPXOR        96(R14), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        160(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y9
+	VPXOR        224(R14), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        288(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y8
+	VPXOR        352(R14), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        416(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y9
+	VPXOR        480(R14), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        544(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y8
+	VPXOR        608(R14), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        672(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y9
+	VPXOR        736(R14), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        800(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y8
+	VPXOR        864(R14), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        928(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y9
+	VPXOR        992(R14), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          uppermany
+
+upperfew:
+	ADDQ $0x10, BP
+	JZ   upperdone
+
+uppertwo:
+	VPBROADCASTQ (R15), Y7
+	VPXOR        32(R14), Y7, Y7
+	VPBROADCASTQ 32(R15), Y8
+	VPXOR        96(R14), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          uppertwo
+
+upperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	VPBROADCASTQ (R12), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R14
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R15
+	SHLL         $0x04, R15
+	ORL          R15, R14
+	SHLL         $0x18, R14
+	SHRL         $0x08, R10
+	ORL          R14, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x08, R12
+	DECQ         R13
+	JNZ          prefixrow
+	XORQ         R11, R11
+	TESTL        R10, R10
+	SETNE        R11
+	ORQ          R8, R10
+	MOVQ         R10, (R9)
+	LEAQ         (R9)(R11*8), R9
+	MOVQ         $0x0000000100000000, R10
+	ADDQ         R10, R8
+	ADDQ         SI, DX
+	CMPQ         DX, BX
+	JNE          block
+
+	// look again at each row of each block that came near
+	LEAQ 8(SP), BX
+	JMP  nextnear
+
+near:
+	MOVL (BX), R11
+
+row:
+	BSFL         R11, CX
+	MOVL         CX, R12
+	SHRL         $0x03, R12
+	ANDL         $-8, CX
+	MOVL         $0x000000ff, R10
+	SHLL         CL, R10
+	NOTL         R10
+	ANDL         R10, R11
+	MOVL         4(BX), R10
+	IMULQ        SI, R10
+	MOVQ         blocks_base+24(FP), R13
+	ADDQ         R13, R10
+	LEAQ         (AX)(R12*8), R13
+	MOVQ         words+48(FP), BP
+	MOVQ         R10, R14
+	MOVQ         R13, R15
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, BP
+	JZ           alllowereven
+	VPBROADCASTQ (R15), Y3
+	VPXOR        (R14), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R14
+	ADDQ         $0x20, R15
+	DECQ         BP
+
+alllowereven:
+	SUBQ $0x10, BP
+	JLT  alllowerfew
+
+alllowermany:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R15), Y3
+	VPXOR        128(R14), Y3, Y3
+	VPBROADCASTQ 96(R15), Y8
+	VPXOR        192(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R15), Y3
+	VPXOR        256(R14), Y3, Y3
+	VPBROADCASTQ 160(R15), Y7
+	VPXOR        320(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R15), Y3
+	VPXOR        384(R14), Y3, Y3
+	VPBROADCASTQ 224(R15), Y8
+	VPXOR        448(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R15), Y3
+	VPXOR        512(R14), Y3, Y3
+	VPBROADCASTQ 288(R15), Y7
+	VPXOR        576(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R15), Y3
+	VPXOR        640(R14), Y3, Y3
+	VPBROADCASTQ 352(R15), Y8
+	VPXOR        704(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R15), Y3
+	VPXOR        768(R14), Y3, Y3
+	VPBROADCASTQ 416(R15), Y7
+	VPXOR        832(R14), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R15), Y3
+	VPXOR        896(R14), Y3, Y3
+	VPBROADCASTQ 480(R15), Y8
+	VPXOR        960(R14), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R14
+	ADDQ         $0x00000200, R15
+	SUBQ         $0x10, BP
+	JGE          alllowermany
+
+alllowerfew:
+	ADDQ $0x10, BP
+	JZ   alllowerdone
+
+alllowertwo:
+	VPBROADCASTQ (R15), Y6
+	VPXOR        (R14), Y6, Y6
+	VPBROADCASTQ 32(R15), Y7
+	VPXOR        64(R14), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R14
+	ADDQ         $0x00000040, R15
+	SUBQ         $0x02, BP
+	JNZ          alllowertwo
+
+alllowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         R13, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           alluppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R10), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R10
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+alluppereven:
+	SUBQ $0x10, R14
+	JLT  allupperfew
+
+alluppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R10), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R10), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R10), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R10), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R10), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R10), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R10), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R10), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R10), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R10
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          alluppermany
+
+allupperfew:
+	ADDQ $0x10, R14
+	JZ   allupperdone
+
+alluppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R10), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R10), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          alluppertwo
+
+allupperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	MOVQ         lim+64(FP), R10
+	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPCMPGTQ     Y5, Y3, Y4
+	VMOVMSKPD    Y4, R13
+	VPCMPGTQ     Y6, Y3, Y3
+	VMOVMSKPD    Y3, R10
+	SHLL         $0x04, R10
+	ORL          R10, R13
+	TESTL        R13, R13
+	JZ           nextrow
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VMOVDQU      X3, 8(DI)
+
+	// where: block<<16 | row<<8 | mask
+	SHLL $0x08, R12
+	ORL  R12, R13
+	MOVL 4(BX), R10
+	SHLQ $0x10, R10
+	ORQ  R10, R13
+	MOVQ R13, (DI)
+	ADDQ $0x18, DI
+
+nextrow:
+	TESTL R11, R11
+	JNZ   row
+	ADDQ  $0x08, BX
+
+nextnear:
+	CMPQ BX, R9
+	JNE  near
+
+scanned:
+	CMPQ DX, (SP)
+	JNE  run
+	MOVQ DI, AX
+	MOVQ out_base+72(FP), CX
+	SUBQ CX, AX
+
+	// divide by the size of a survivor, 24: by 8, and by 3 with its inverse in 64 bits
+	SHRQ  $0x03, AX
+	MOVQ  $0xaaaaaaaaaaaaaaab, CX
+	IMULQ CX, AX
+	MOVQ  AX, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func countAVX2(rows []uint64, blocks []uint64, words int, ones *[4]uint64, laneOnes []uint16, dst []uint16, stride int)
+// Requires: AVX, AVX2
+TEXT ·countAVX2(SB), NOSPLIT, $0-120
+	VBROADCASTI128 onesInNibble<>+0(SB), Y0
+	VBROADCASTI128 twiceOnesInNibble<>+0(SB), Y1
+	VBROADCASTI128 lowNibble<>+0(SB), Y2
+	MOVQ           blocks_base+24(FP), AX
+	MOVQ           words+48(FP), CX
+	MOVQ           blocks_len+32(FP), DX
+	SHLQ           $0x03, DX
+	ADDQ           AX, DX
+	SHLQ           $0x06, CX
+	MOVQ           laneOnes_base+64(FP), BX
+	MOVQ           dst_base+88(FP), SI
+	MOVQ           stride+112(FP), DI
+	SHLQ           $0x01, DI
+	JMP            begin
+
+block:
+	MOVQ rows_base+0(FP), R8
+	MOVQ ones+56(FP), R9
+	MOVQ SI, R10
+	MOVQ $0x00000004, R11
+
+row:
+	MOVQ         words+48(FP), R14
+	MOVQ         AX, R12
+	MOVQ         R8, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           lowereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        (R12), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R12
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+lowereven:
+	SUBQ $0x10, R14
+	JLT  lowerfew
+
+lowermany:
+	VPBROADCASTQ (R13), Y6
+	VPXOR        (R12), Y6, Y6
+	VPBROADCASTQ 32(R13), Y7
+	VPXOR        64(R12), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        128(R12), Y3, Y3
+	VPBROADCASTQ 96(R13), Y8
+	VPXOR        192(R12), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        256(R12), Y3, Y3
+	VPBROADCASTQ 160(R13), Y7
+	VPXOR        320(R12), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        384(R12), Y3, Y3
+	VPBROADCASTQ 224(R13), Y8
+	VPXOR        448(R12), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        512(R12), Y3, Y3
+	VPBROADCASTQ 288(R13), Y7
+	VPXOR        576(R12), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        640(R12), Y3, Y3
+	VPBROADCASTQ 352(R13), Y8
+	VPXOR        704(R12), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        768(R12), Y3, Y3
+	VPBROADCASTQ 416(R13), Y7
+	VPXOR        832(R12), Y7, Y7
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y7, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y8, Y6, Y6
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        896(R12), Y3, Y3
+	VPBROADCASTQ 480(R13), Y8
+	VPXOR        960(R12), Y8, Y8
+	VPOR         Y3, Y7, Y7
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y7, Y3, Y7
+	VPAND        Y7, Y2, Y3
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        Y7, Y2, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPADDB       Y3, Y6, Y6
+	VPADDB       Y7, Y6, Y6
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000400, R12
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          lowermany
+
+lowerfew:
+	ADDQ $0x10, R14
+	JZ   lowerdone
+
+lowertwo:
+	VPBROADCASTQ (R13), Y6
+	VPXOR        (R12), Y6, Y6
+	VPBROADCASTQ 32(R13), Y7
+	VPXOR        64(R12), Y7, Y7
+	VPOR         Y6, Y3, Y3
+	VPAND        Y6, Y7, Y6
+	VPANDN       Y3, Y6, Y3
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y1, Y6
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y6, Y6
+	VMOVDQA      Y7, Y3
+	VPSADBW      Y6, Y5, Y6
+	VPADDQ       Y6, Y4, Y4
+	ADDQ         $0x00000080, R12
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          lowertwo
+
+lowerdone:
+	VPAND        Y3, Y2, Y5
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y5, Y0, Y5
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y5, Y5
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y5, Y3, Y5
+	VPADDQ       Y4, Y5, Y5
+	MOVQ         words+48(FP), R14
+	MOVQ         AX, R12
+	MOVQ         R8, R13
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	TESTQ        $0x00000001, R14
+	JZ           uppereven
+	VPBROADCASTQ (R13), Y3
+	VPXOR        32(R12), Y3, Y3
+	VMOVDQA      Y3, Y3
+	ADDQ         $0x40, R12
+	ADDQ         $0x20, R13
+	DECQ         R14
+
+uppereven:
+	SUBQ $0x10, R14
+	JLT  upperfew
+
+uppermany:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R12), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R12), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VPBROADCASTQ 64(R13), Y3
+	VPXOR        160(R12), Y3, Y3
+	VPBROADCASTQ 96(R13), Y9
+	VPXOR        224(R12), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 128(R13), Y3
+	VPXOR        288(R12), Y3, Y3
+	VPBROADCASTQ 160(R13), Y8
+	VPXOR        352(R12), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 192(R13), Y3
+	VPXOR        416(R12), Y3, Y3
+	VPBROADCASTQ 224(R13), Y9
+	VPXOR        480(R12), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 256(R13), Y3
+	VPXOR        544(R12), Y3, Y3
+	VPBROADCASTQ 288(R13), Y8
+	VPXOR        608(R12), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 320(R13), Y3
+	VPXOR        672(R12), Y3, Y3
+	VPBROADCASTQ 352(R13), Y9
+	VPXOR        736(R12), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VPBROADCASTQ 384(R13), Y3
+	VPXOR        800(R12), Y3, Y3
+	VPBROADCASTQ 416(R13), Y8
+	VPXOR        864(R12), Y8, Y8
+	VPOR         Y3, Y9, Y9
+	VPAND        Y3, Y8, Y3
+	VPANDN       Y9, Y3, Y9
+	VPAND        Y9, Y2, Y3
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        Y9, Y2, Y9
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y9, Y1, Y9
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y9, Y7, Y7
+	VPBROADCASTQ 448(R13), Y3
+	VPXOR        928(R12), Y3, Y3
+	VPBROADCASTQ 480(R13), Y9
+	VPXOR        992(R12), Y9, Y9
+	VPOR         Y3, Y8, Y8
+	VPAND        Y3, Y9, Y3
+	VPANDN       Y8, Y3, Y8
+	VPAND        Y8, Y2, Y3
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        Y8, Y2, Y8
+	VPSHUFB      Y3, Y1, Y3
+	VPSHUFB      Y8, Y1, Y8
+	VPADDB       Y3, Y7, Y7
+	VPADDB       Y8, Y7, Y7
+	VMOVDQA      Y9, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000400, R12
+	ADDQ         $0x00000200, R13
+	SUBQ         $0x10, R14
+	JGE          uppermany
+
+upperfew:
+	ADDQ $0x10, R14
+	JZ   upperdone
+
+uppertwo:
+	VPBROADCASTQ (R13), Y7
+	VPXOR        32(R12), Y7, Y7
+	VPBROADCASTQ 32(R13), Y8
+	VPXOR        96(R12), Y8, Y8
+	VPOR         Y7, Y3, Y3
+	VPAND        Y7, Y8, Y7
+	VPANDN       Y3, Y7, Y3
+	VPAND        Y3, Y2, Y7
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y7, Y1, Y7
+	VPSHUFB      Y3, Y1, Y3
+	VPADDB       Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPSADBW      Y7, Y6, Y7
+	VPADDQ       Y7, Y4, Y4
+	ADDQ         $0x00000080, R12
+	ADDQ         $0x00000040, R13
+	SUBQ         $0x02, R14
+	JNZ          uppertwo
+
+upperdone:
+	VPAND        Y3, Y2, Y6
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        Y3, Y2, Y3
+	VPSHUFB      Y6, Y0, Y6
+	VPSHUFB      Y3, Y0, Y3
+	VPADDB       Y3, Y6, Y6
+	VPXOR        Y3, Y3, Y3
+	VPSADBW      Y6, Y3, Y6
+	VPADDQ       Y4, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPACKUSDW    Y5, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VPUNPCKLDQ   X3, X5, X3
+	VPBROADCASTW (R9), X4
+	VPADDW       (BX), X4, X4
+	VPSUBW       X3, X4, X4
+	VPSRLW       $0x01, X4, X4
+	VMOVDQU      X4, (R10)
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         DI, R10
+	DECQ         R11
+	JNZ          row
+	ADDQ         CX, AX
+	ADDQ         $0x10, BX
+	ADDQ         $0x10, SI
+
+begin:
+	CMPQ AX, DX
+	JNE  block
+	VZEROUPPER
+	RET

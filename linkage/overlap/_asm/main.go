@@ -37,6 +37,11 @@ func main() {
 	}
 	scanAVX512(0)
 	countAVX512()
+	for check := 2; check <= unrolled; check++ {
+		scanAVX2(check)
+	}
+	scanAVX2(0)
+	countAVX2()
 	Generate()
 }
 
