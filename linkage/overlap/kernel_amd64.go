@@ -4,8 +4,10 @@ package overlap
 
 import "golang.org/x/sys/cpu"
 
-// The assembly is generated: cd _asm && go run . > ../kernel_amd64.s
+// The assembly is generated, by avo, in a module of its own.
 //
+//go:generate sh -c "cd _asm && go run . -kernel avx512 > ../kernel_avx512_amd64.s && go run . -kernel avx2 > ../kernel_avx2_amd64.s"
+
 // Up to sixteen words a checkpoint has a scan of its own, with its words unrolled and
 // kept in registers; later ones, and the end of longer filters, share a scan that loops.
 
@@ -14,7 +16,7 @@ func machineKernels() (k []*kernel) {
 		k = append(k, &kernel{name: "avx512", chained: true, scan: byCheckpoint(scansAVX512, scanAVX512), count: countAVX512})
 	}
 	if cpu.X86.HasAVX2 {
-		k = append(k, &kernel{name: "avx2", chained: true, scan: byCheckpoint(scansAVX2, scanAVX2), count: countAVX2})
+		k = append(k, &kernel{name: "avx2", chained: true, scan: byCheckpoint(scansAVX2, scanAVX2), count: countByLengthAVX2})
 	}
 	return k
 }
@@ -28,6 +30,15 @@ func byCheckpoint(unrolled [17]scanFunc, loop scanFunc) scanFunc {
 			return unrolled[check](rows, blocks, words, check, lim, out)
 		}
 		return loop(rows, blocks, words, check, lim, out)
+	}
+}
+
+// countByLengthAVX2 has the commonest length, 1,024 bits, unrolled.
+func countByLengthAVX2(rows, blocks []uint64, words int, ones *[group]uint64, laneOnes, dst []uint16, stride int) {
+	if words == 16 {
+		countAVX2_16(rows, blocks, words, ones, laneOnes, dst, stride)
+	} else {
+		countAVX2(rows, blocks, words, ones, laneOnes, dst, stride)
 	}
 }
 
@@ -168,3 +179,6 @@ func scanAVX2_16(rows, blocks []uint64, words, check int, lim *limits, out []sur
 
 //go:noescape
 func countAVX2(rows, blocks []uint64, words int, ones *[group]uint64, laneOnes, dst []uint16, stride int)
+
+//go:noescape
+func countAVX2_16(rows, blocks []uint64, words int, ones *[group]uint64, laneOnes, dst []uint16, stride int)

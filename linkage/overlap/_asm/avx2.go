@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -10,21 +12,41 @@ import (
 // popcount: each nibble is looked up (Muła, Kurz and Lemire, "Faster population counts
 // using AVX2 instructions", 2018, section 3.1), in a table that gives a carry its weight
 // of two, and the bytes are added up across a filter's word only at the end. Their
-// Harley-Seal adder trees (section 3.2) gain nothing over chained words, which give the
-// first level of the tree for three operations instead of five.
+// Harley-Seal adder tree (section 3.2) comes after; chained words give its first level for
+// three operations instead of five.
 //
-// At 1,024 bits half a block takes 16 XORs, 8 carries of 3 operations and 9 popcounts of
-// 7: 103 operations for four pairs. Started four a cycle, that would be 6.4 cycles a pair.
+// At 1,024 bits half a block takes 16 XORs, 8 carries of 3 operations, 4 full adders of 5
+// and 5 popcounts of 7: 95 operations for four pairs. Started four a cycle, that would be
+// 5.9 cycles a pair.
 
-// tablesAVX2 are the constants that a kernel keeps in registers.
+// tablesAVX2 are the constants that a kernel keeps in registers: the ones of each nibble,
+// times one and times two, and a mask of the lower nibbles.
 type tablesAVX2 struct{ ones, twos, nibble reg.VecVirtual }
 
 func loadTablesAVX2() *tablesAVX2 {
 	t := &tablesAVX2{YMM(), YMM(), YMM()}
-	VBROADCASTI128(table("onesInNibble", func(i int) int { return onesIn(i) }), t.ones)
-	VBROADCASTI128(table("twiceOnesInNibble", func(i int) int { return 2 * onesIn(i) }), t.twos)
+	VBROADCASTI128(weighted(1), t.ones)
+	VBROADCASTI128(weighted(2), t.twos)
 	VBROADCASTI128(table("lowNibble", func(int) int { return 0x0f }), t.nibble)
 	return t
+}
+
+// weight is the table that counts the ones of each nibble times w. Those that are rarely
+// needed are not kept in a register.
+func (t *tablesAVX2) weight(w int) reg.VecVirtual {
+	switch w {
+	case 1:
+		return t.ones
+	case 2:
+		return t.twos
+	}
+	x := YMM()
+	VBROADCASTI128(weighted(w), x)
+	return x
+}
+
+func weighted(w int) Mem {
+	return table(fmt.Sprintf("onesTimes%d", w), func(i int) int { return w * onesIn(i) })
 }
 
 var tables = map[string]Mem{}
@@ -42,33 +64,56 @@ func table(name string, of func(i int) int) Mem {
 
 func onesIn(i int) int { return i&1 + i>>1&1 + i>>2&1 + i>>3&1 }
 
-// stepAVX2 is how many words are counted before byte counts are widened: 8 carries of at
-// most 8 bits, twice, and the 8 bits of the last word stay within a byte.
+// stepAVX2 is how many words are counted before byte counts are widened: eight ones in
+// each byte of sixteen words stay within a byte.
 const stepAVX2 = 16
 
 // chainAVX2 is the state of one row's count against half a block.
 type chainAVX2 struct {
 	*tablesAVX2
-	half  int
-	last  reg.VecVirtual // the last chained word
-	bytes reg.VecVirtual // the ones of the carries so far, twice, byte by byte
-	any   bool           // bytes holds something
+	half    int
+	last    reg.VecVirtual      // the last chained word
+	pending [5][]reg.VecVirtual // not yet counted, by the logarithm of what each bit weighs
 }
 
-// add counts the ones of x, which it destroys, with the weights of a table.
-func (c *chainAVX2) add(x, weights reg.VecVirtual) {
-	low := YMM()
-	VPAND(x, c.nibble, low)
-	VPSRLW(U8(4), x, x)
-	VPAND(x, c.nibble, x)
-	VPSHUFB(low, weights, low)
-	VPSHUFB(x, weights, x)
-	if c.any {
-		VPADDB(low, c.bytes, c.bytes)
-	} else {
-		c.bytes, c.any = low, true
+// add takes in x, whose bits weigh 1<<log. Three of a weight go through a full adder.
+func (c *chainAVX2) add(x reg.VecVirtual, log int) {
+	p := append(c.pending[log], x)
+	if len(p) == 3 {
+		// sum = a^b^c, carry = a&b | (a^b)&c
+		odd, carry := YMM(), YMM()
+		VPXOR(p[0], p[1], odd)
+		VPAND(p[0], p[1], carry)
+		sum := YMM()
+		VPXOR(odd, p[2], sum)
+		VPAND(odd, p[2], odd)
+		VPOR(odd, carry, carry)
+		c.add(carry, log+1)
+		p = []reg.VecVirtual{sum}
 	}
-	VPADDB(x, c.bytes, c.bytes)
+	c.pending[log] = p
+}
+
+// bytes counts what is pending, byte by byte, and leaves nothing.
+func (c *chainAVX2) bytes() (sum reg.VecVirtual) {
+	for log, p := range c.pending {
+		for _, x := range p {
+			low, weights := YMM(), c.weight(1<<log)
+			VPAND(x, c.nibble, low)
+			VPSRLW(U8(4), x, x)
+			VPAND(x, c.nibble, x)
+			VPSHUFB(low, weights, low)
+			VPSHUFB(x, weights, x)
+			if sum == nil {
+				sum = low
+			} else {
+				VPADDB(low, sum, sum)
+			}
+			VPADDB(x, sum, sum)
+		}
+		c.pending[log] = nil
+	}
+	return sum
 }
 
 // xor is the XOR of the chained word w of half a block and of a row.
@@ -87,17 +132,17 @@ func (c *chainAVX2) two(a, b reg.VecVirtual) {
 	VPOR(a, c.last, either)
 	VPAND(a, b, both)
 	VPANDN(either, both, either)
-	c.add(either, c.twos)
+	c.add(either, 1)
 	c.last = b
 }
 
 // sum is the bits that differ in each lane so far, in 64 bits. It destroys the state.
 func (c *chainAVX2) sum() reg.VecVirtual {
-	c.add(c.last, c.ones)
-	zero := YMM()
+	c.add(c.last, 0)
+	zero, sum := YMM(), c.bytes()
 	VPXOR(zero, zero, zero)
-	VPSADBW(c.bytes, zero, c.bytes)
-	return c.bytes
+	VPSADBW(sum, zero, sum)
+	return sum
 }
 
 // unrolledAVX2 counts the first check words of half a block for a row.
@@ -111,7 +156,7 @@ func (t *tablesAVX2) unrolledAVX2(at, row reg.GPVirtual, half, check int) reg.Ve
 	if w < check {
 		next, carry := c.xor(at, row, w), YMM()
 		VPANDN(c.last, next, carry)
-		c.add(carry, c.twos)
+		c.add(carry, 1)
 		c.last = next
 	}
 	return c.sum()
@@ -135,14 +180,14 @@ func (t *tablesAVX2) loopAVX2(blocks, rows reg.GPVirtual, half int, n, label str
 	ADDQ(U8(group*8), row)
 	DECQ(left)
 	step := func(words int) {
-		c.any = false
 		for w := 0; w < words; w += 2 {
 			c.two(c.xor(at, row, w), c.xor(at, row, w+1))
 		}
 		VMOVDQA(c.last, last)
 		c.last = last
-		VPSADBW(c.bytes, zero, c.bytes)
-		VPADDQ(c.bytes, total, total)
+		sum := c.bytes()
+		VPSADBW(sum, zero, sum)
+		VPADDQ(sum, total, total)
 		ADDQ(U32(words*lanes*8), at)
 		ADDQ(U32(words*group*8), row)
 	}
@@ -161,7 +206,6 @@ func (t *tablesAVX2) loopAVX2(blocks, rows reg.GPVirtual, half int, n, label str
 	SUBQ(U8(2), left)
 	JNZ(LabelRef(label + "two"))
 	Label(label + "done")
-	c.any = false
 	sum := c.sum()
 	VPADDQ(total, sum, sum)
 	return sum
@@ -196,7 +240,7 @@ func packAVX2(differ [2]reg.VecVirtual) reg.VecVirtual {
 }
 
 func scanAVX2(check int) {
-	TEXT(name("AVX2", check), NOSPLIT, scanSignature)
+	TEXT(numbered("scanAVX2", check), NOSPLIT, scanSignature)
 	f := loadFrame()
 	t := loadTablesAVX2()
 	f.scan(func() reg.GPVirtual {
@@ -238,8 +282,9 @@ func scanAVX2(check int) {
 	})
 }
 
-func countAVX2() {
-	TEXT("countAVX2", NOSPLIT, countSignature)
+// countAVX2 is for filters of any length, or of unrolled words if that is not 0.
+func countAVX2(unrolled int) {
+	TEXT(numbered("countAVX2", unrolled), NOSPLIT, countSignature)
 	t := loadTablesAVX2()
 	blocks, size := param("blocks", true), param("words", false)
 	end := GP64()
@@ -258,7 +303,11 @@ func countAVX2() {
 	Label("row")
 	var differ [2]reg.VecVirtual
 	for half := range differ {
-		differ[half] = t.loopAVX2(blocks, row, half, "words", []string{"lower", "upper"}[half])
+		if unrolled > 0 {
+			differ[half] = t.unrolledAVX2(blocks, row, half, unrolled)
+		} else {
+			differ[half] = t.loopAVX2(blocks, row, half, "words", []string{"lower", "upper"}[half])
+		}
 	}
 	// (ones of the row + ones of the filter - differing) / 2, in sixteen bits.
 	packed, sum := packAVX2(differ), XMM()

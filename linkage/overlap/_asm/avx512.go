@@ -148,7 +148,7 @@ func prefixLoop(blocks, rows, n reg.GPVirtual, label string) (differ [group]reg.
 }
 
 func scanAVX512(check int) {
-	TEXT(name("AVX512", check), NOSPLIT, scanSignature)
+	TEXT(numbered("scanAVX512", check), NOSPLIT, scanSignature)
 	f := loadFrame()
 	lim := param("lim", false)
 	var limit [group]reg.VecVirtual

@@ -1,14 +1,17 @@
 // Command _asm writes the amd64 kernels of package overlap. It knows their contract
 // (kernel.go there) and the instructions; it does not know what the counts are for.
 //
-//	go run . -out ../kernel_amd64.s
+//	go run . -kernel avx512 > ../kernel_avx512_amd64.s
+//	go run . -kernel avx2 > ../kernel_avx2_amd64.s
 //
 // Registers are virtual and avo allocates them, which fails if a kernel needs more than
 // there are: nothing is ever spilled.
 package main
 
 import (
+	"flag"
 	"fmt"
+	"log"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -31,17 +34,26 @@ const (
 )
 
 func main() {
+	kernel := flag.String("kernel", "", "avx512 or avx2")
+	flag.Parse()
 	ConstraintExpr("!purego")
-	for check := 2; check <= unrolled; check++ {
-		scanAVX512(check)
+	switch *kernel {
+	case "avx512":
+		for check := 2; check <= unrolled; check++ {
+			scanAVX512(check)
+		}
+		scanAVX512(0)
+		countAVX512()
+	case "avx2":
+		for check := 2; check <= unrolled; check++ {
+			scanAVX2(check)
+		}
+		scanAVX2(0)
+		countAVX2(0)
+		countAVX2(unrolled)
+	default:
+		log.Fatal("say which kernel: -kernel avx512 or -kernel avx2")
 	}
-	scanAVX512(0)
-	countAVX512()
-	for check := 2; check <= unrolled; check++ {
-		scanAVX2(check)
-	}
-	scanAVX2(0)
-	countAVX2()
 	Generate()
 }
 
@@ -49,12 +61,12 @@ const scanSignature = "func(rows []uint64, blocks []uint64, words int, check int
 
 const countSignature = "func(rows []uint64, blocks []uint64, words int, ones *[4]uint64, laneOnes []uint16, dst []uint16, stride int)"
 
-// name is that of the scan whose checkpoint is unrolled, or of the one that loops.
-func name(kind string, check int) string {
-	if check == 0 {
-		return "scan" + kind
+// numbered is the name of a function for n unrolled words, or of the one that loops.
+func numbered(name string, n int) string {
+	if n == 0 {
+		return name
 	}
-	return fmt.Sprintf("scan%s_%d", kind, check)
+	return fmt.Sprintf("%s_%d", name, n)
 }
 
 // frame is what every scan keeps in general registers.
