@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sort"
 )
 
 // Filters is a set of filters of one length, stored for scanning. A filter is known by
@@ -133,6 +134,13 @@ func (f *Filters) cutTiles() {
 		}
 		f.tiles = append(f.tiles, t)
 	}
+}
+
+// within are the tiles that hold filters of least to most ones, and maybe others.
+func (f *Filters) within(least, most int) []tile {
+	from := sort.Search(len(f.tiles), func(i int) bool { return f.tiles[i].topOnes >= least })
+	to := sort.Search(len(f.tiles), func(i int) bool { return f.tiles[i].leastOnes > most })
+	return f.tiles[from:max(from, to)]
 }
 
 // Len is the number of filters.

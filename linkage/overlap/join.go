@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"sort"
 )
 
 // A Hit is a pair of filters that reaches the threshold: row numbers of a and of b, and
@@ -109,13 +108,9 @@ func (s *scan) chunk(from, to int) {
 	// Ones grow with the position, and so do both ends of the reach.
 	least, _ := s.bounds.reach(int(s.a.ones[from]))
 	_, most := s.bounds.reach(int(s.a.ones[to-1]))
-	tiles := s.b.tiles
-	first := sort.Search(len(tiles), func(i int) bool { return tiles[i].topOnes >= least })
-	for i := range tiles[first:] {
-		t := &tiles[first+i]
-		if t.leastOnes > most {
-			break
-		}
+	tiles := s.b.within(least, most)
+	for i := range tiles {
+		t := &tiles[i]
 		for p := from; p < to; p += group {
 			s.tile(p, min(p+group, to), s.rows[(p-from)/group*size:][:size], t)
 		}
