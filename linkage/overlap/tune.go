@@ -29,7 +29,7 @@ const (
 // tune returns the fastest checkpoint for the join.
 func (j *Join) tune() int {
 	words := j.a.words
-	if words < 4 || j.a.n*j.b.n < tuneFrom {
+	if words < 4 || int64(j.a.n)*int64(j.b.n) < tuneFrom {
 		return j.guess()
 	}
 	candidates := checkpoints(words)
