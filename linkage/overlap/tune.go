@@ -17,10 +17,12 @@ import (
 // up to a quarter: by the third time the branch predictor knew the sample by heart, and
 // what a near block costs in earnest did not show. So no round sees a sample again, the
 // median of the rounds decides, and the slower half of the candidates is dropped after
-// each round until few are left.
+// each round until few are left. A sample is few tiles with several groups each, as in the
+// join itself: with a tile to each group it was the cache that was timed.
 
 const (
-	tunePieces = 48      // groups of a, each against one tile of b, to a round
+	tuneTiles  = 6       // to a round
+	tuneGroups = 8       // to a tile, from one chunk
 	tuneRounds = 7       // about 2 ms in all at 1,024 bits
 	tuneKeep   = 4       // candidates that stay to the end
 	tuneFrom   = 1 << 24 // pairs; a smaller join is over too soon for tuning to pay
@@ -40,17 +42,19 @@ func (j *Join) tune() int {
 	}
 	for round := range tuneRounds {
 		pieces := j.sample(round)
+		try := func(s *scan) {
+			for _, x := range pieces {
+				s.tile(x.p, min(x.p+group, j.a.n), x.rows, x.tile)
+			}
+		}
+		try(scans[candidates[0]]) // brings the tiles into the cache
 		for _, check := range candidates {
 			start := time.Now()
-			for _, x := range pieces {
-				scans[check].tile(x.p, min(x.p+group, j.a.n), x.rows, x.tile)
-			}
+			try(scans[check])
 			times[check] = append(times[check], time.Since(start))
 		}
 		slices.SortFunc(candidates, func(x, y int) int { return int(median(times[x]) - median(times[y])) })
-		if round > 0 { // the first also warms the cache
-			candidates = candidates[:max(min(tuneKeep, len(candidates)), (len(candidates)+1)/2)]
-		}
+		candidates = candidates[:max(min(tuneKeep, len(candidates)), (len(candidates)+1)/2)]
 	}
 	return candidates[0]
 }
@@ -74,20 +78,23 @@ type piece struct {
 	tile *tile
 }
 
-// sample picks the pieces of a round: groups evenly spread over a, other ones each round,
+// sample picks the pieces of a round: chunks evenly spread over a, other ones each round,
 // each with a tile from a place that runs through its reach by the golden ratio.
 func (j *Join) sample(round int) (pieces []piece) {
-	for i := round; i < tunePieces*tuneRounds; i += tuneRounds {
-		p := (2*i + 1) * j.a.n / (2 * tunePieces * tuneRounds)
-		least, most := j.bounds.reach(int(j.a.ones[p]))
-		tiles := j.b.within(least, most)
+	for i := round; i < tuneTiles*tuneRounds; i += tuneRounds {
+		from := (2*i + 1) * j.a.n / (2 * tuneTiles * tuneRounds)
+		tiles := j.b.within(j.bounds.reach(int(j.a.ones[from])))
 		if len(tiles) == 0 {
 			continue
 		}
 		_, turn := math.Modf(float64(i) * math.Phi)
-		rows := make([]uint64, group*j.a.words)
-		j.a.gather(p, rows)
-		pieces = append(pieces, piece{p, rows, &tiles[int(turn*float64(len(tiles)))]})
+		tile := &tiles[int(turn*float64(len(tiles)))]
+		for g := range tuneGroups {
+			p := min(from+g*Chunk/tuneGroups, j.a.n-1)
+			rows := make([]uint64, group*j.a.words)
+			j.a.gather(p, rows)
+			pieces = append(pieces, piece{p, rows, tile})
+		}
 	}
 	return pieces
 }
@@ -106,8 +113,9 @@ func (j *Join) guess() int {
 	return int(max(1, min(check, float64(j.a.words))))
 }
 
+// median is the lower one, so that of two times the disturbed one does not count.
 func median(d []time.Duration) time.Duration {
 	d = slices.Clone(d)
 	slices.Sort(d)
-	return d[len(d)/2]
+	return d[(len(d)-1)/2]
 }
