@@ -81,7 +81,7 @@ type scan struct {
 	survivors []survivor
 	hits      []Hit
 	emit      func([]Hit)
-	lim       limits
+	limits    limits
 }
 
 func (j *Join) newScan(check int, emit func([]Hit)) *scan {
@@ -124,7 +124,7 @@ func (s *scan) tile(p, to int, rows []uint64, t *tile) {
 	}
 	first := t.from / lanes * lanes * s.b.words
 	end := (t.to + lanes - 1) / lanes * lanes * s.b.words
-	n := s.b.kernel.scan(rows, s.b.blocks[first:end], s.b.words, s.check, &s.lim, s.survivors)
+	n := s.b.kernel.scan(rows, s.b.blocks[first:end], s.b.words, s.check, &s.limits, s.survivors)
 	for i := range s.survivors[:n] {
 		s.keep(p, t.from, &s.survivors[i])
 	}
@@ -134,7 +134,7 @@ func (s *scan) tile(p, to int, rows []uint64, t *tile) {
 // is left to look for.
 func (s *scan) setLimits(p, to int, t *tile) bool {
 	any := false
-	s.lim = limits{}
+	s.limits = limits{}
 	for r := range to - p {
 		ones := int(s.a.ones[p+r])
 		limit := int(s.bounds.limit[ones+t.topOnes])
@@ -142,13 +142,7 @@ func (s *scan) setLimits(p, to int, t *tile) bool {
 			continue // two filters differ in at least as many bits as their ones do
 		}
 		any = true
-		s.lim.full[r], s.lim.prefix[r] = uint64(limit), uint64(limit)
-		if s.check <= s.a.words/2 {
-			// The second half lies after the checkpoint whole, and differs in at least as
-			// many bits as its ones do: so much less may differ before.
-			gap := outside(int(s.a.tail[p+r]), t.leastTail, t.topTail)
-			s.lim.prefix[r] = uint64(max(0, limit-gap))
-		}
+		s.limits[r] = uint64(limit)
 	}
 	return any
 }

@@ -73,20 +73,9 @@
 	VUMAX sum.H8, to.H8, to.H8 \
 	VCMEQ sum.H8, to.H8, to.H8
 
-// BELOW sets to to 1 if some lane of v is not set, and otherwise to 0.
-#define BELOW(v, to) \
-	VMOV v.D[0], R15  \
-	VMOV v.D[1], R16  \
-	AND  R15, R16     \
-	CMN  $1, R16      \
-	CSET NE, to
-
-// EMIT writes a survivor for a row if it came near (R24-R26 and R19 say so) and some lane
-// is below the limit of all words.
-#define EMIT(row, near, sum, limit, skip) \
-	CBZ   near, skip           \
-	MOVD  limit(R5), R15       \
-	ATLEAST(sum, R15, V24)     \
+// EMIT writes a survivor for a row if some lane is below the limit over all words.
+#define EMIT(row, sum, limit, skip) \
+	ATLEAST(sum, limit, V24)   \
 	VAND  V27.B16, V24.B16, V24.B16 \
 	VADDV V24.H8, V24          \
 	VMOV  V24.H[0], R15        \
@@ -146,12 +135,11 @@ word:
 	VAND V24.B16, V25.B16, V16.B16
 	VAND V26.B16, V27.B16, V17.B16
 	VAND V16.B16, V17.B16, V16.B16
-	BELOW(V16, R17)
-	CBZ  R17, next
-	BELOW(V24, R24)
-	BELOW(V25, R25)
-	BELOW(V26, R26)
-	BELOW(V27, R19)
+	VMOV V16.D[0], R15
+	VMOV V16.D[1], R16
+	AND  R15, R16
+	CMN  $1, R16
+	BEQ  next                // every lane of every row is at its limit already
 	MOVD $1, R12
 	SUBS R4, R3, R10
 	BNE  count               // R8 and R9 stand after the checkpoint
@@ -159,16 +147,16 @@ word:
 all:
 	MOVD $·laneBits<>(SB), R15
 	VLD1 (R15), [V27.H8]
-	EMIT(0, R24, V28, 32, row1)
+	EMIT(0, V28, R20, row1)
 
 row1:
-	EMIT(1, R25, V29, 40, row2)
+	EMIT(1, V29, R21, row2)
 
 row2:
-	EMIT(2, R26, V30, 48, row3)
+	EMIT(2, V30, R22, row3)
 
 row3:
-	EMIT(3, R19, V31, 56, next)
+	EMIT(3, V31, R23, next)
 
 next:
 	ADD R3<<6, R1, R1

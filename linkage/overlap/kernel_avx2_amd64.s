@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func scanAVX2_2(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_2(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_2(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -462,7 +462,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -600,7 +600,7 @@ DATA onesTimes8<>+14(SB)/1, $0x18
 DATA onesTimes8<>+15(SB)/1, $0x20
 GLOBL onesTimes8<>(SB), RODATA|NOPTR, $16
 
-// func scanAVX2_3(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_3(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_3(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -1066,7 +1066,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -1114,7 +1114,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_4(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_4(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_4(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -1600,7 +1600,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -1648,7 +1648,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_5(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_5(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_5(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -2142,7 +2142,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -2190,7 +2190,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_6(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_6(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_6(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -2702,7 +2702,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -2750,7 +2750,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_7(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_7(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_7(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -3270,7 +3270,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -3318,7 +3318,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_8(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_8(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_8(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -3858,7 +3858,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -3906,7 +3906,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_9(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_9(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_9(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -4454,7 +4454,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -4502,7 +4502,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_10(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_10(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_10(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -5068,7 +5068,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -5116,7 +5116,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_11(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_11(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_11(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -5690,7 +5690,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -5738,7 +5738,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_12(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_12(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_12(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -6332,7 +6332,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -6380,7 +6380,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_13(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_13(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_13(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -6982,7 +6982,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -7030,7 +7030,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_14(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_14(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_14(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -7644,7 +7644,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -7692,7 +7692,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_15(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_15(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_15(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -8314,7 +8314,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -8362,7 +8362,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2_16(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2_16(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2_16(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -9004,7 +9004,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3
@@ -9052,7 +9052,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX2(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX2(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX2, CMOV
 TEXT ·scanAVX2(SB), NOSPLIT, $520-104
 	MOVQ           rows_base+0(FP), AX
@@ -9808,7 +9808,7 @@ allupperdone:
 	VPSADBW      Y6, Y3, Y6
 	VPADDQ       Y4, Y6, Y6
 	MOVQ         lim+64(FP), R10
-	VPBROADCASTQ 32(R10)(R12*8), Y3
+	VPBROADCASTQ (R10)(R12*8), Y3
 	VPCMPGTQ     Y5, Y3, Y4
 	VMOVMSKPD    Y4, R13
 	VPCMPGTQ     Y6, Y3, Y3

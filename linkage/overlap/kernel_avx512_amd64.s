@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func scanAVX512_2(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_2(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_2(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -135,7 +135,7 @@ alldone:
 	VPADDQ       Z9, Z9, Z9
 	VPADDQ       Z9, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -174,7 +174,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_3(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_3(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_3(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -310,7 +310,7 @@ alldone:
 	VPADDQ       Z11, Z11, Z11
 	VPADDQ       Z11, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -349,7 +349,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_4(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_4(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_4(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -502,7 +502,7 @@ alldone:
 	VPADDQ       Z12, Z12, Z12
 	VPADDQ       Z12, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -541,7 +541,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_5(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_5(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_5(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -699,7 +699,7 @@ alldone:
 	VPADDQ       Z13, Z13, Z13
 	VPADDQ       Z13, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -738,7 +738,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_6(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_6(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_6(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -913,7 +913,7 @@ alldone:
 	VPADDQ       Z14, Z14, Z14
 	VPADDQ       Z14, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -952,7 +952,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_7(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_7(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_7(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -1132,7 +1132,7 @@ alldone:
 	VPADDQ       Z15, Z15, Z15
 	VPADDQ       Z15, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -1171,7 +1171,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_8(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_8(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_8(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -1368,7 +1368,7 @@ alldone:
 	VPADDQ       Z16, Z16, Z16
 	VPADDQ       Z16, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -1407,7 +1407,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_9(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_9(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_9(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -1609,7 +1609,7 @@ alldone:
 	VPADDQ       Z17, Z17, Z17
 	VPADDQ       Z17, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -1648,7 +1648,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_10(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_10(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_10(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -1867,7 +1867,7 @@ alldone:
 	VPADDQ       Z18, Z18, Z18
 	VPADDQ       Z18, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -1906,7 +1906,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_11(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_11(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_11(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -2130,7 +2130,7 @@ alldone:
 	VPADDQ       Z19, Z19, Z19
 	VPADDQ       Z19, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -2169,7 +2169,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_12(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_12(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_12(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -2410,7 +2410,7 @@ alldone:
 	VPADDQ       Z20, Z20, Z20
 	VPADDQ       Z20, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -2449,7 +2449,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_13(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_13(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_13(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -2695,7 +2695,7 @@ alldone:
 	VPADDQ       Z21, Z21, Z21
 	VPADDQ       Z21, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -2734,7 +2734,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_14(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_14(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_14(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -2997,7 +2997,7 @@ alldone:
 	VPADDQ       Z22, Z22, Z22
 	VPADDQ       Z22, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -3036,7 +3036,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_15(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_15(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_15(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -3304,7 +3304,7 @@ alldone:
 	VPADDQ       Z23, Z23, Z23
 	VPADDQ       Z23, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -3343,7 +3343,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512_16(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512_16(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512_16(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -3628,7 +3628,7 @@ alldone:
 	VPADDQ       Z24, Z24, Z24
 	VPADDQ       Z24, Z4, Z4
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z4, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z4, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow
@@ -3667,7 +3667,7 @@ scanned:
 	VZEROUPPER
 	RET
 
-// func scanAVX512(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int
+// func scanAVX512(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int
 // Requires: AVX, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·scanAVX512(SB), NOSPLIT, $520-104
 	MOVQ         rows_base+0(FP), AX
@@ -3944,7 +3944,7 @@ alldone:
 	VPADDQ       Z23, Z23, Z23
 	VPADDQ       Z23, Z12, Z12
 	MOVQ         lim+64(FP), R10
-	VPCMPUQ.BCST $0x01, 32(R10)(R12*8), Z12, K1
+	VPCMPUQ.BCST $0x01, (R10)(R12*8), Z12, K1
 	KMOVW        K1, R13
 	TESTL        R13, R13
 	JZ           nextrow

@@ -276,7 +276,7 @@ func scanAVX2(check int) {
 			differ[half] = t.loopAVX2(block, at, half, "words", []string{"alllower", "allupper"}[half])
 		}
 		limit := YMM()
-		VPBROADCASTQ(Mem{Base: param("lim", false), Index: row, Scale: 8, Disp: group * 8}, limit)
+		VPBROADCASTQ(Mem{Base: param("lim", false), Index: row, Scale: 8}, limit)
 		mask := underAVX2(differ, limit)
 		return mask, func(counts Mem) { VMOVDQU(packAVX2(differ), counts) }
 	})

@@ -177,7 +177,7 @@ func scanAVX512(check int) {
 	}, func(block, row reg.GPVirtual) (reg.GPVirtual, func(Mem)) {
 		sum := oneRowAVX512(f, block, row)
 		under, mask := K(), GP64()
-		VPCMPUQ_BCST(U8(lessThan), Mem{Base: param("lim", false), Index: row, Scale: 8, Disp: group * 8}, sum, under)
+		VPCMPUQ_BCST(U8(lessThan), Mem{Base: param("lim", false), Index: row, Scale: 8}, sum, under)
 		KMOVW(under, mask.As32())
 		return mask, func(counts Mem) { VPMOVQW(sum, counts) }
 	})

@@ -57,7 +57,7 @@ func main() {
 	Generate()
 }
 
-const scanSignature = "func(rows []uint64, blocks []uint64, words int, check int, lim *[8]uint64, out []uint64) int"
+const scanSignature = "func(rows []uint64, blocks []uint64, words int, check int, lim *[4]uint64, out []uint64) int"
 
 const countSignature = "func(rows []uint64, blocks []uint64, words int, ones *[4]uint64, laneOnes []uint16, dst []uint16, stride int)"
 
