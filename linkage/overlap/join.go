@@ -24,7 +24,7 @@ type Join struct {
 }
 
 // Between prepares the join of two sets, which must have been prepared under one layout.
-// Apart from checks it spends about a millisecond choosing a checkpoint by timing, which
+// Apart from checks it spends a few milliseconds choosing a checkpoint by timing, which
 // changes how fast hits are found, and not which or in what order.
 func Between(a, b *Filters, t Ratio) (*Join, error) { return newJoin(a, b, t, false) }
 

@@ -23,7 +23,7 @@ import (
 const (
 	tuneTiles  = 6       // to a round
 	tuneGroups = 8       // to a tile, from one chunk
-	tuneRounds = 7       // about 2 ms in all at 1,024 bits
+	tuneRounds = 7       // a few ms in all at 1,024 bits
 	tuneKeep   = 4       // candidates that stay to the end
 	tuneFrom   = 1 << 24 // pairs; a smaller join is over too soon for tuning to pay
 )
