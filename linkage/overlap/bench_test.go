@@ -3,7 +3,10 @@ package overlap
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -100,8 +103,8 @@ func eachKernelB(b *testing.B, f func(b *testing.B)) {
 	}
 }
 
-func report(b *testing.B, pairs int) {
-	b.ReportMetric(float64(pairs)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mpairs/s")
+func report(b *testing.B, pairs float64) {
+	b.ReportMetric(pairs*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mpairs/s")
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -152,4 +155,61 @@ func BenchmarkCommon(b *testing.B) {
 		}
 		report(b, n*k)
 	})
+}
+
+// BenchmarkLarge is a join that does not fit any cache, with a goroutine for each core.
+func BenchmarkLarge(b *testing.B) {
+	const n, words = 100_000, 16
+	x, y := people(1, n, words, 22), people(2, n, words, 22)
+	l, err := NewLayout(words*64, x, y)
+	if err != nil {
+		b.Fatal(err)
+	}
+	fx, err := l.Prepare(x)
+	if err != nil {
+		b.Fatal(err)
+	}
+	fy, err := l.Prepare(y)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, t := range []string{"0.80", "0.85", "0.90"} {
+		b.Run(t, func(b *testing.B) {
+			j, err := Between(fx, fy, ratio(b, t))
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				var next, hits atomic.Int64
+				var wait sync.WaitGroup
+				for range runtime.GOMAXPROCS(0) {
+					wait.Go(func() {
+						for lo := int(next.Add(Chunk)) - Chunk; lo < n; lo = int(next.Add(Chunk)) - Chunk {
+							j.Pairs(lo, min(lo+Chunk, n), func(h []Hit) { hits.Add(int64(len(h))) })
+						}
+					})
+				}
+				wait.Wait()
+				b.ReportMetric(float64(hits.Load()), "hits")
+			}
+			report(b, n*n)
+			b.ReportMetric(float64(j.check), "check")
+		})
+	}
+}
+
+func BenchmarkPrepare(b *testing.B) {
+	const n, words = 100_000, 16
+	rows := people(1, n, words, 22)
+	l, err := NewLayout(words*64, rows)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := l.Prepare(rows); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mfilters/s")
+	b.ReportMetric(0, "ns/op")
 }

@@ -18,6 +18,7 @@
 //     read. Dice ≥ t is the same as "at most d bits differ" for a d that depends on
 //     ones(a)+ones(b) alone (limits.go). So a block is left as soon as its first words
 //     differ too much: at the checkpoint, whose place is chosen by timing (tune.go).
+//     Those that are not left are put on a list without a branch, and counted later.
 //  3. The AVX kernels store running XORs of the words, P[k] = w[0]^…^w[k]. The XOR of two
 //     such sequences holds the sum bits of a carry-save adder, and each carry is one
 //     three-input operation on three neighbours: about half the popcounts (kernel.go).

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"sort"
 )
 
 // A Hit is a pair of filters that reaches the threshold: row numbers of a and of b, and
@@ -25,7 +24,7 @@ type Join struct {
 }
 
 // Between prepares the join of two sets, which must have been prepared under one layout.
-// Apart from checks it spends about a millisecond choosing a checkpoint by timing, which
+// Apart from checks it spends a few milliseconds choosing a checkpoint by timing, which
 // changes how fast hits are found, and not which or in what order.
 func Between(a, b *Filters, t Ratio) (*Join, error) { return newJoin(a, b, t, false) }
 
@@ -82,7 +81,7 @@ type scan struct {
 	survivors []survivor
 	hits      []Hit
 	emit      func([]Hit)
-	lim       limits
+	limits    limits
 }
 
 func (j *Join) newScan(check int, emit func([]Hit)) *scan {
@@ -109,13 +108,9 @@ func (s *scan) chunk(from, to int) {
 	// Ones grow with the position, and so do both ends of the reach.
 	least, _ := s.bounds.reach(int(s.a.ones[from]))
 	_, most := s.bounds.reach(int(s.a.ones[to-1]))
-	tiles := s.b.tiles
-	first := sort.Search(len(tiles), func(i int) bool { return tiles[i].topOnes >= least })
-	for i := range tiles[first:] {
-		t := &tiles[first+i]
-		if t.leastOnes > most {
-			break
-		}
+	tiles := s.b.within(least, most)
+	for i := range tiles {
+		t := &tiles[i]
 		for p := from; p < to; p += group {
 			s.tile(p, min(p+group, to), s.rows[(p-from)/group*size:][:size], t)
 		}
@@ -129,7 +124,7 @@ func (s *scan) tile(p, to int, rows []uint64, t *tile) {
 	}
 	first := t.from / lanes * lanes * s.b.words
 	end := (t.to + lanes - 1) / lanes * lanes * s.b.words
-	n := s.b.kernel.scan(rows, s.b.blocks[first:end], s.b.words, s.check, &s.lim, s.survivors)
+	n := s.b.kernel.scan(rows, s.b.blocks[first:end], s.b.words, s.check, &s.limits, s.survivors)
 	for i := range s.survivors[:n] {
 		s.keep(p, t.from, &s.survivors[i])
 	}
@@ -139,7 +134,7 @@ func (s *scan) tile(p, to int, rows []uint64, t *tile) {
 // is left to look for.
 func (s *scan) setLimits(p, to int, t *tile) bool {
 	any := false
-	s.lim = limits{}
+	s.limits = limits{}
 	for r := range to - p {
 		ones := int(s.a.ones[p+r])
 		limit := int(s.bounds.limit[ones+t.topOnes])
@@ -147,13 +142,7 @@ func (s *scan) setLimits(p, to int, t *tile) bool {
 			continue // two filters differ in at least as many bits as their ones do
 		}
 		any = true
-		s.lim.full[r], s.lim.prefix[r] = uint64(limit), uint64(limit)
-		if s.check <= s.a.words/2 {
-			// The second half lies after the checkpoint whole, and differs in at least as
-			// many bits as its ones do: so much less may differ before.
-			gap := outside(int(s.a.tail[p+r]), t.leastTail, t.topTail)
-			s.lim.prefix[r] = uint64(max(0, limit-gap))
-		}
+		s.limits[r] = uint64(limit)
 	}
 	return any
 }

@@ -23,12 +23,12 @@ type kernel struct {
 	name    string
 	chained bool
 
-	// scan looks for pairs that differ in few bits. For each block, then each row: where
-	// at least one lane differs from the row in fewer than lim.prefix[r] bits within the
-	// first check words, all words are counted, and if at least one lane then differs in
-	// fewer than lim.full[r] bits, a survivor is written to out. A limit of 0 passes
-	// nothing. Returns the number of survivors; out must have room for four a block.
-	// 1 ≤ check ≤ words; with check == words, lim.prefix[r] must equal lim.full[r].
+	// scan looks for pairs that differ in few bits. For each block, then each row r: if at
+	// least one lane differs from the row in fewer than lim[r] bits, a survivor is written
+	// to out. A limit of 0 passes nothing. check, from 1 to words, is the number of words
+	// after which a kernel may leave a row and a block if no lane is still under the limit;
+	// it does not change what is written. Returns the number of survivors; out must have
+	// room for four a block.
 	scan func(rows, blocks []uint64, words, check int, lim *limits, out []survivor) int
 
 	// count writes the bits in common of row r and lane l of block k to dst[r*stride+k*8+l].
@@ -41,13 +41,10 @@ const (
 	group = 4 // rows that meet a block at once
 )
 
-// limits of a group of rows against one tile: the number of differing bits, plus one,
-// that is still allowed within the words up to the checkpoint, and within all of them.
-type limits struct {
-	prefix, full [group]uint64
-}
+// limits of a group of rows against one tile: one more than the bits that may differ.
+type limits = [group]uint64
 
-// A survivor is a row and a block with at least one lane under the row's full limit.
+// A survivor is a row and a block with at least one lane under the row's limit.
 // The assembly knows its layout: 8 bytes, then 16.
 type survivor struct {
 	where  uint64        // block<<16 | row<<8 | mask; bit l of mask is set if lane l is under the limit

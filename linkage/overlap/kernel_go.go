@@ -13,18 +13,18 @@ func scanGo(rows, blocks []uint64, words, check int, lim *limits, out []survivor
 		block := blocks[:words*lanes]
 		blocks = blocks[words*lanes:]
 		for r := range group {
-			if lim.full[r] == 0 {
+			if lim[r] == 0 {
 				continue
 			}
 			var differ [lanes]uint64
 			differences(rows[r:], block[:check*lanes], &differ)
-			if under(&differ, lim.prefix[r]) == 0 {
+			if under(&differ, lim[r]) == 0 {
 				continue
 			}
 			if check < words {
 				differences(rows[check*group+r:], block[check*lanes:], &differ)
 			}
-			mask := under(&differ, lim.full[r])
+			mask := under(&differ, lim[r])
 			if mask == 0 {
 				continue
 			}

@@ -114,20 +114,16 @@ func (c *call) survivors() (out []survivor) {
 	for k := range len(c.filters) / lanes {
 		for r, row := range c.rows {
 			var s survivor
-			passed := false
 			mask := uint64(0)
 			for l := range lanes {
 				f := c.filters[k*lanes+l]
-				if differ(row[:c.check], f[:c.check]) < c.lim.prefix[r] {
-					passed = true
-				}
 				d := differ(row, f)
 				s.differ[l] = uint16(d)
-				if d < c.lim.full[r] {
+				if d < c.lim[r] {
 					mask |= 1 << l
 				}
 			}
-			if passed && mask != 0 {
+			if mask != 0 {
 				s.where = uint64(k)<<16 | uint64(r)<<8 | mask
 				out = append(out, s)
 			}
@@ -180,10 +176,7 @@ func randomCall(r *rand.Rand, words, check, blocks int) *call {
 		case 1:
 			limit = uint64(words*64) + 1 // everything
 		}
-		c.lim.full[i], c.lim.prefix[i] = limit, limit
-		if check < words && limit > 0 && r.IntN(2) == 0 {
-			c.lim.prefix[i] -= uint64(r.IntN(int(limit) + 1))
-		}
+		c.lim[i] = limit
 	}
 	return c
 }

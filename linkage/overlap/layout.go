@@ -19,8 +19,7 @@ const MaxBits = 8192
 // A Layout is immutable and safe for concurrent use.
 type Layout struct {
 	bits  int
-	order []int    // order[i] is the filters' own bit that is stored at place i
-	tail  []uint64 // mask, in the filters' own order, of the bits stored in the second half of the words
+	order []int // order[i] is the filters' own bit that is stored at place i
 }
 
 // sampleRows is how many rows of each set a Layout is learned from. The share of a bit
@@ -36,7 +35,7 @@ func NewLayout(bits int, sets ...[]uint64) (*Layout, error) {
 		return nil, fmt.Errorf("filters of %d bits: the length must be a multiple of 64 from 64 to %d", bits, MaxBits)
 	}
 	words := bits / 64
-	l := &Layout{bits: bits, order: make([]int, bits), tail: make([]uint64, words)}
+	l := &Layout{bits: bits, order: make([]int, bits)}
 	for i := range l.order {
 		l.order[i] = i
 	}
@@ -55,10 +54,6 @@ func NewLayout(bits int, sets ...[]uint64) (*Layout, error) {
 	}
 	distance := func(bit int) int { return max(2*set[bit]-total, total-2*set[bit]) }
 	slices.SortStableFunc(l.order, func(x, y int) int { return cmp.Compare(distance(x), distance(y)) })
-
-	for _, bit := range l.order[words/2*64:] {
-		l.tail[bit/64] |= 1 << (bit % 64)
-	}
 	return l, nil
 }
 

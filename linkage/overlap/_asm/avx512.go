@@ -148,131 +148,75 @@ func prefixLoop(blocks, rows, n reg.GPVirtual, label string) (differ [group]reg.
 }
 
 func scanAVX512(check int) {
-	TEXT(name("AVX512", check), NOSPLIT, scanSignature)
-	f := loadFrame(check)
+	TEXT(numbered("scanAVX512", check), NOSPLIT, scanSignature)
+	f := loadFrame()
+	lim := param("lim", false)
 	var limit [group]reg.VecVirtual
 	for r := range limit {
 		limit[r] = ZMM()
-		VPBROADCASTQ(Mem{Base: f.lim, Disp: r * 8}, limit[r])
+		VPBROADCASTQ(Mem{Base: lim, Disp: r * 8}, limit[r])
 	}
-	saved := AllocLocal(group * 64)
-	JMP(LabelRef("begin"))
-
-	Label("block")
-	var differ [group]reg.VecVirtual
-	if check > 0 {
-		differ = prefixUnrolled(f, check)
-	} else {
-		n := GP64()
-		MOVQ(f.check, n)
-		differ = prefixLoop(f.blocks, f.rows, n, "prefix")
-	}
-	var under [group]reg.OpmaskVirtual
-	for r := range group {
-		under[r] = K()
-		VPCMPUQ(U8(lessThan), limit[r], differ[r], under[r])
-	}
-	KORW(under[0], under[1], under[1])
-	KORW(under[2], under[3], under[3])
-	KORTESTW(under[1], under[3])
-	JNZ(LabelRef("near"))
-	Label("next")
-	ADDQ(f.size, f.blocks)
-	INCQ(f.block)
-	Label("begin")
-	CMPQ(f.blocks, f.end)
-	JNE(LabelRef("block"))
-	f.finish()
-
-	// Some row is near the block: count the rest of the words for each that is.
-	Label("near")
-	for r := range group {
-		VMOVDQU64(differ[r], saved.Offset(r*64))
-	}
-	row := GP64()
-	XORQ(row, row)
-	Label("row")
-	sum, some := ZMM(), K()
-	VMOVDQU64(saved.Idx(row, 8), sum)
-	VPCMPUQ_BCST(U8(lessThan), Mem{Base: f.lim, Index: row, Scale: 1}, sum, some)
-	KORTESTW(some, some)
-	JZ(LabelRef("nextrow"))
-	restAVX512(f, row, sum)
-
-	Comment("which lanes are under the limit of all words")
-	lanesUnder, mask := K(), GP64()
-	VPCMPUQ_BCST(U8(lessThan), Mem{Base: f.lim, Index: row, Scale: 1, Disp: group * 8}, sum, lanesUnder)
-	KMOVW(lanesUnder, mask.As32())
-	TESTL(mask.As32(), mask.As32())
-	JZ(LabelRef("nextrow"))
-	VPMOVQW(sum, Mem{Base: f.out, Disp: survivorCounts})
-	f.survive(mask, row)
-	Label("nextrow")
-	ADDQ(U8(8), row)
-	CMPQ(row, U8(group*8))
-	JNE(LabelRef("row"))
-	JMP(LabelRef("next"))
+	f.scan(func() reg.GPVirtual {
+		var differ [group]reg.VecVirtual
+		if check > 0 {
+			differ = prefixUnrolled(f, check)
+		} else {
+			differ = prefixLoop(f.blocks, f.rows, param("check", false), "prefix")
+		}
+		var under [group]reg.OpmaskVirtual
+		for r := range group {
+			under[r] = K()
+			VPCMPUQ(U8(lessThan), limit[r], differ[r], under[r])
+		}
+		KUNPCKBW(under[0], under[1], under[1])
+		KUNPCKBW(under[2], under[3], under[3])
+		KUNPCKWD(under[1], under[3], under[3])
+		near := GP64()
+		KMOVD(under[3], near.As32())
+		return near
+	}, func(block, row reg.GPVirtual) (reg.GPVirtual, func(Mem)) {
+		sum := oneRowAVX512(f, block, row)
+		under, mask := K(), GP64()
+		VPCMPUQ_BCST(U8(lessThan), Mem{Base: param("lim", false), Index: row, Scale: 8}, sum, under)
+		KMOVW(under, mask.As32())
+		return mask, func(counts Mem) { VPMOVQW(sum, counts) }
+	})
 }
 
-// restAVX512 adds to sum the bits that differ after the checkpoint. Up to there the sum
-// holds popcount(last) + 2·carries; with more words the chain goes on from last, so its
-// popcount is taken off again and that of the new last added.
-func restAVX512(f *frame, row reg.GPVirtual, sum reg.VecVirtual) {
-	at, rows, n := f.rest(row)
-	TESTQ(n, n)
-	JZ(LabelRef("counted"))
-	last, carries, x := ZMM(), ZMM(), ZMM()
-	VPXORQ(carries, carries, carries)
-	xorAVX512(word(at, -1), rowWord(rows, -1, 0), last)
-
-	Comment("an odd word counts for itself")
+// oneRowAVX512 counts all words of a block for one row. It destroys block.
+func oneRowAVX512(f *frame, block, row reg.GPVirtual) (differ reg.VecVirtual) {
+	c := chainAVX512{last: ZMM(), carries: ZMM(), any: true}
+	VPXORQ(c.last, c.last, c.last)
+	VPXORQ(c.carries, c.carries, c.carries)
+	at, rows, n := block, GP64(), param("words", false)
+	LEAQ(Mem{Base: f.rows, Index: row, Scale: 8}, rows)
 	TESTQ(U32(1), n)
-	JZ(LabelRef("resteven"))
-	next := ZMM()
-	xorAVX512(word(at, 0), rowWord(rows, 0, 0), next)
-	VPXORQ(next, last, x)
-	VPOPCNTQ(x, x)
-	VPADDQ(x, sum, sum)
-	VMOVDQA64(next, last)
+	JZ(LabelRef("alleven"))
+	xorAVX512(word(at, 0), rowWord(rows, 0, 0), c.last)
 	ADDQ(U8(lanes*8), at)
 	ADDQ(U8(group*8), rows)
 	DECQ(n)
-
-	Label("resteven")
-	VPOPCNTQ(last, x)
-	VPSUBQ(x, sum, sum)
-	TESTQ(n, n)
-	JZ(LabelRef("restdone"))
-	Label("resttwo")
-	a, b := ZMM(), ZMM()
-	xorAVX512(word(at, 0), rowWord(rows, 0, 0), a)
-	xorAVX512(word(at, 1), rowWord(rows, 1, 0), b)
-	VPTERNLOGQ(U8(carry), b, a, last)
-	VPOPCNTQ(last, last)
-	VPADDQ(last, carries, carries)
-	VMOVDQA64(b, last)
+	JZ(LabelRef("alldone"))
+	Label("alleven")
+	last := c.last
+	c.two(word(at, 0), word(at, 1), rowWord(rows, 0, 0), rowWord(rows, 1, 0))
+	VMOVDQA64(c.last, last)
+	c.last = last
 	ADDQ(U8(2*lanes*8), at)
 	ADDQ(U8(2*group*8), rows)
 	SUBQ(U8(2), n)
-	JNZ(LabelRef("resttwo"))
-	Label("restdone")
-	VPOPCNTQ(last, last)
-	VPADDQ(last, sum, sum)
-	VPADDQ(carries, carries, carries)
-	VPADDQ(carries, sum, sum)
-	Label("counted")
+	JNZ(LabelRef("alleven"))
+	Label("alldone")
+	return c.sum()
 }
 
 func countAVX512() {
 	TEXT("countAVX512", NOSPLIT, countSignature)
-	rows := Load(Param("rows").Base(), GP64()).(reg.GPVirtual)
-	blocks := Load(Param("blocks").Base(), GP64()).(reg.GPVirtual)
-	end := Load(Param("blocks").Len(), GP64()).(reg.GPVirtual)
-	size := Load(Param("words"), GP64()).(reg.GPVirtual)
-	ones := Load(Param("ones"), GP64()).(reg.GPVirtual)
-	laneOnes := Load(Param("laneOnes").Base(), GP64()).(reg.GPVirtual)
-	dst := Load(Param("dst").Base(), GP64()).(reg.GPVirtual)
-	stride := Load(Param("stride"), GP64()).(reg.GPVirtual)
+	rows, blocks := param("rows", true), param("blocks", true)
+	end := GP64()
+	Load(Param("blocks").Len(), end)
+	size, ones, laneOnes := param("words", false), param("ones", false), param("laneOnes", true)
+	dst, stride := param("dst", true), param("stride", false)
 	stride3 := GP64()
 	SHLQ(U8(3), end)
 	ADDQ(blocks, end)
