@@ -122,28 +122,22 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 		return nil, err
 	}
 
-	// In a party that was not deduplicated the second best may be the same person
-	// again, which the first estimate took for a stranger. Now that there are groups,
-	// estimate again without them, until the threshold stands.
-	if r.hasDuplicates() && r.Options.Threshold == nil {
-		for range 6 {
-			groups := connected(len(r.ones), pairs, chosen.Score())
-			model = newNullModel(sample, groups)
-			next := model.choose(nil)
-			if next.Score() < value(floor) {
-				next = model.at(floor)
-			}
-			if next.Ratio == chosen.Ratio {
+	// Where a party may hold a person twice, the first estimate had to guess which
+	// records are the same person again. Now that there are persons, estimate again.
+	if r.hasDuplicates() && r.Options.Threshold == nil && !chosen.Nothing {
+		for range refinements {
+			person, _, _ := Persons(r.first, r.clean(), pairs, chosen.Score(), value(floor))
+			next := newNullModel(sample, person).choose(nil)
+			if next.Nothing || next.Score() < value(floor) || next.Ratio == chosen.Ratio {
 				break
 			}
 			chosen = next
 		}
 	}
 
-	res := &Result{First: r.first, Pairs: pairs, Threshold: chosen, Floor: value(floor), Compared: compared}
+	res := &Result{Clean: r.clean(), First: r.first, Pairs: pairs, Threshold: chosen, Floor: value(floor), Compared: compared}
 	for _, p := range r.parties {
 		res.Parties = append(res.Parties, p.name)
-		res.Clean = append(res.Clean, p.clean)
 		res.IDs = append(res.IDs, p.ids...)
 		res.Row = append(res.Row, p.row...)
 	}
@@ -232,6 +226,18 @@ func newRun(parties []Party, o Options) (*run, error) {
 func (r *run) hasDuplicates() bool {
 	return slices.ContainsFunc(r.parties, func(p party) bool { return !p.clean })
 }
+
+func (r *run) clean() []bool {
+	clean := make([]bool, len(r.parties))
+	for i, p := range r.parties {
+		clean[i] = p.clean
+	}
+	return clean
+}
+
+// refinements is how often a threshold is chosen again with the persons that it
+// made. It hardly moves after the first.
+const refinements = 3
 
 func (r *run) progress(stage string, done, total uint64) {
 	if r.Progress != nil {

@@ -43,12 +43,15 @@ type lookModel struct {
 	stratum       int
 	n             float64           // records in the sample
 	first, second [grid + 1]float64 // of them, with the best and the second best under k/grid
+	above         [grid + 1]float64 // how many of all their scores are at k/grid or above
 	share         [grid + 1]float64 // π R(t): share with a true partner at or above t
+	edge          int               // the lowest step at which share is read, not extended
 }
 
-// newNullModel counts the sample. groups, where given, holds for each record the
-// group it has been joined to so far: in a party that was not deduplicated,
-// records of the best one's own group do not count as second best.
+// newNullModel counts the sample. In a party that was not deduplicated the second
+// best may be the true person again. There the first stranger is taken to be who
+// comes after the widest gap in the scores; or, where groups says for each record
+// which person it was put with so far, the first who was not put with the best.
 func newNullModel(s *sample, groups []int32) *nullModel {
 	m := &nullModel{looks: make([]lookModel, len(s.looks)*strata)}
 	for i := range m.looks {
@@ -59,7 +62,11 @@ func newNullModel(s *sample, groups []int32) *nullModel {
 			l := &m.looks[i*strata+s.stratum(s.looks[i].ones[j])]
 			top := l.of(j)
 			second := top[1]
-			if groups != nil && top[0].record >= 0 {
+			switch {
+			case len(top) == 2: // the party has each person once
+			case groups == nil:
+				second = top[widestGap(top)]
+			case top[0].record >= 0:
 				for _, t := range top[1:] {
 					second = t
 					if t.record < 0 || groups[t.record] != groups[top[0].record] {
@@ -70,6 +77,11 @@ func newNullModel(s *sample, groups []int32) *nullModel {
 			l.n++
 			l.first[below(top[0].score)]++
 			l.second[below(second.score)]++
+			for _, t := range top {
+				if t.record >= 0 {
+					l.above[step(t.score)]++
+				}
+			}
 		}
 	}
 	for i := range m.looks {
@@ -79,9 +91,23 @@ func newNullModel(s *sample, groups []int32) *nullModel {
 			l.first[k] += l.first[k-1]
 			l.second[k] += l.second[k-1]
 		}
+		for k := grid - 1; k >= 0; k-- {
+			l.above[k] += l.above[k+1]
+		}
 	}
 	m.solve()
 	return m
+}
+
+// widestGap is the place, at least 1, before which falling scores fall farthest.
+func widestGap(top []best) int {
+	at := 1
+	for k := 2; k < len(top); k++ {
+		if top[k-1].score-top[k].score > top[at-1].score-top[at].score {
+			at = k
+		}
+	}
+	return at
 }
 
 // below is the first grid step that a score is under; a score of 1 is under none,
@@ -115,10 +141,8 @@ func (m *nullModel) solve() {
 		for i := range m.looks {
 			l := &m.looks[i]
 			n := l.weight * l.n
-			m.found[k] += n * l.share[k] / 2
-			// A wrong link needs two records whose true partners are not there, or not found.
-			free := 1 - clamp(shareOf[[2]int{l.b, l.a}][k])
-			m.wrong[k] += n * (1 - clamp(l.share[k])) * -math.Expm1(-m.perPair[l.stratum][k]*float64(l.size)*free) / 2
+			m.found[k] += n * m.truePairs(l, k) / 2
+			m.wrong[k] += n * m.wrongLinks(l, k, clamp(shareOf[[2]int{l.b, l.a}][k])) / 2
 		}
 	}
 	// Shares of single looks are noisy and may be negative; their sum hardly. What is
@@ -149,6 +173,7 @@ func (m *nullModel) solveShares() {
 			l.share[k] = 1 - l.first[k]/l.n/f
 		}
 		edge := min(k+1, grid)
+		l.edge = edge
 		rise := l.share[edge] - l.share[min(edge+reach, grid)]
 		for ; k >= 0; k-- {
 			l.share[k] = l.share[edge] - rise*math.Expm1(-float64(edge-k)/reach)
@@ -174,6 +199,32 @@ func (m *nullModel) sharesOfLooks() map[[2]int]*[grid + 1]float64 {
 }
 
 func clamp(x float64) float64 { return min(1, max(0, x)) }
+
+// truePairs is how many true partners at k/grid or above a record is expected to
+// have: one at most in a party that has each person once, elsewhere as many as score
+// that high, less the strangers among them.
+func (m *nullModel) truePairs(l *lookModel, k int) float64 {
+	if l.cleanB || l.n == 0 {
+		return l.share[k]
+	}
+	edge := max(k, l.edge)
+	return l.above[edge]/l.n - m.perPair[l.stratum][edge]*float64(l.size) + l.share[k] - l.share[edge]
+}
+
+// wrongLinks is how many strangers a record is expected to be linked to, were k/grid
+// the threshold; taken is the share of the other party's records that have found
+// their true partner. Where a party has each person once, a record can be linked to
+// one of its records only, and one that has its true partner is out of reach.
+func (m *nullModel) wrongLinks(l *lookModel, k int, taken float64) float64 {
+	strangers := m.perPair[l.stratum][k] * float64(l.size)
+	if l.cleanA {
+		strangers *= 1 - taken
+	}
+	if l.cleanB {
+		return (1 - clamp(l.share[k])) * -math.Expm1(-strangers)
+	}
+	return strangers
+}
 
 // leastF is the least probability that all strangers stay below a score at which
 // the share of true partners is still read from the counts. Below it, that some
@@ -275,6 +326,10 @@ type Estimate struct {
 	TruePairs float64 // expected number of true pairs between parties (and within those not deduplicated)
 }
 
+// indifferent is how much expected F1 is given up for a higher threshold: where
+// lower ones promise nothing, strangers are not let in.
+const indifferent = 0.0005
+
 // choose takes the threshold with the best expected F1, or the one given.
 func (m *nullModel) choose(given *overlap.Ratio) Threshold {
 	if given != nil {
@@ -282,11 +337,13 @@ func (m *nullModel) choose(given *overlap.Ratio) Threshold {
 		t.Auto = false
 		return t
 	}
-	best, bestF := 0, -1.0
+	var top float64
 	for k := 1; k <= grid; k++ {
-		if f := m.f1(k); f > bestF {
-			best, bestF = k, f
-		}
+		top = max(top, m.f1(k))
+	}
+	best := grid
+	for best > 1 && m.f1(best) < top-indifferent {
+		best--
 	}
 	// With no one shared, the true pairs found are noise about what strangers score.
 	if found, wrong := m.found[best], m.wrong[best]; found < 3 || found < 4*math.Sqrt(found+wrong) {

@@ -55,13 +55,14 @@ type sample struct {
 // A look is a share of the records of one party held against all of another
 // (or of the same, itself left out).
 type look struct {
-	a, b    int // parties
-	size    int // records of b that each record of a is held against
-	weight  float64
-	best    []best // of each sampled record, best first, at most ranks
-	ones    []uint16
-	perRow  int
-	sampled int
+	a, b           int // parties
+	cleanA, cleanB bool
+	size           int // records of b that each record of a is held against
+	weight         float64
+	best           []best // of each sampled record, best first, at most ranks
+	ones           []uint16
+	perRow         int
+	sampled        int
 }
 
 // best is a score and the record of b that has it.
@@ -121,7 +122,7 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 			if a == b && r.parties[a].clean || size < 1 || n == 0 {
 				continue
 			}
-			l := &look{a: a, b: b, size: size, weight: float64(n) / float64(m), perRow: 2, sampled: m}
+			l := &look{a: a, b: b, cleanA: r.parties[a].clean, cleanB: r.parties[b].clean, size: size, weight: float64(n) / float64(m), perRow: 2, sampled: m}
 			if !r.parties[b].clean {
 				l.perRow = ranks
 			}
