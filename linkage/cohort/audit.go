@@ -267,6 +267,7 @@ const (
 	nearTargets = 48
 	nearFlips   = 24
 	nearNeeds   = 3
+	manyParties = 16
 )
 
 // near returns atoms among which a world for figure f is likely to be found:
@@ -332,7 +333,10 @@ func (a *auditor) near(f figure) []atom {
 		for p := range a.parties {
 			add(atom{1 << p, c})
 			for q := range p {
-				add(atom{1<<p | 1<<q, c})
+				// With many parties, only the pairs that f is about.
+				if len(a.parties) <= manyParties || f.parties&(1<<p|1<<q) != 0 {
+					add(atom{1<<p | 1<<q, c})
+				}
 			}
 			for _, needs := range a.variants(c, f.needs) {
 				add(atom{1<<p | f.parties, needs})

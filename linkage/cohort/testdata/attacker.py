@@ -9,11 +9,12 @@ Reads one JSON object a line:
   zero_marked              a mark may stand for 0
   all       every combination is listed
   rows      [table, [party], at_least, [[need, value]], count or null, small]
-            (small: hidden for being small; only the told attacker looks at it)
+            (small: hidden for being small itself. The told attacker uses it; for
+            the others it only says which figures to attack)
   own       exact totals known to the attacker: {party: count}
   said      what it said of its own persons: [[party, need, value, count]]
   told      whether it is told which marks stand for small figures
-Writes for each line [[low, high, low0, high0] for every hidden row]: the bounds
+Writes for each line [[low, high, low0, high0] for every small row]: the bounds
 from everything, and those from its own totals alone.
 """
 import json
@@ -22,7 +23,7 @@ from itertools import product
 
 import numpy as np
 from scipy.optimize import linprog
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 
 
 def attack(job):
@@ -90,27 +91,32 @@ def attack(job):
             if s not in listed:
                 seen.append((line([j for j, (t, _) in enumerate(atoms) if t == s]), None, most))
 
-    def solve(c, facts):
-        up = [(csr_matrix(a), h) for a, l, h in facts if h is not None and h != l]
-        dn = [(csr_matrix(-a), -l) for a, l, h in facts if l is not None and h != l]
-        eq = [(csr_matrix(a), l) for a, l, h in facts if h is not None and h == l]
-        ub, args = up + dn, {}
-        if ub:
-            args["A_ub"], args["b_ub"] = vstack([a for a, _ in ub]), [b for _, b in ub]
+    def solver(facts):
+        up = [(a, h) for a, l, h in facts if h is not None and h != l]
+        dn = [(-a, -l) for a, l, h in facts if l is not None and h != l and l > 0]
+        eq = [(a, l) for a, l, h in facts if h is not None and h == l]
+        args = {}
+        if up + dn:
+            args["A_ub"], args["b_ub"] = csr_matrix(np.array([a for a, _ in up + dn])), [b for _, b in up + dn]
         if eq:
-            args["A_eq"], args["b_eq"] = vstack([a for a, _ in eq]), [b for _, b in eq]
-        out = []
-        for sign in (1, -1):
-            r = linprog(sign * c, bounds=(0, None), method="highs", **args)
-            if r.status in (3, 4) and sign == -1:  # unbounded; HiGHS may not say which
-                out.append(1e18)
-            elif r.status == 0:
-                out.append(sign * r.fun)
-            else:
-                raise SystemExit(f"attacker: no solution: {r.message}")
-        return out
+            args["A_eq"], args["b_eq"] = csr_matrix(np.array([a for a, _ in eq])), [b for _, b in eq]
 
-    return [solve(a, known + seen) + solve(a, known) for a, _ in hidden]
+        def solve(c):
+            out = []
+            for sign in (1, -1):
+                r = linprog(sign * c, bounds=(0, None), method="highs", **args)
+                if r.status in (3, 4) and sign == -1:  # unbounded; HiGHS may not say which
+                    out.append(1e18)
+                elif r.status == 0:
+                    out.append(sign * r.fun)
+                else:
+                    raise SystemExit(f"attacker: no solution: {r.message}")
+            return out
+
+        return solve
+
+    full, blind = solver(known + seen), solver(known)
+    return [full(a) + blind(a) for a, row in hidden if row[5]]
 
 
 for text in sys.stdin:
