@@ -89,6 +89,8 @@ func (a *auditor) protect(o Options) bool {
 // stand in the way of a world for it, the one without which the attacker's
 // bounds are widest; of equals the one that is missed least.
 func (a *auditor) hideNext(f *failure) int {
+	a.rough = true
+	defer func() { a.rough = false }()
 	best, bestReached := -1, 0.0
 	for _, i := range f.stops {
 		if a.why[i] != open || a.exact[i] == 0 && !a.zeroes {
@@ -339,7 +341,7 @@ func (s *sheet) release(a *auditor) *Release {
 		return cmp.Compare(y, x)
 	})
 	r.account = func() []Held { return held }
-	r.audit = Audit{Figures: len(s.list), Told: a.told, Worlds: len(a.worlds)}
+	r.audit = Audit{Figures: len(s.list), Told: a.told, Worlds: len(a.worlds) - 1, InParts: a.inParts()}
 	for _, h := range held {
 		if h.Why == Primary {
 			r.audit.Primary++

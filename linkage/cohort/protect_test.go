@@ -72,6 +72,7 @@ func BenchmarkProtect(b *testing.B) {
 				b.ReportMetric(float64(a.Figures), "figures")
 				b.ReportMetric(float64(a.Primary), "small")
 				b.ReportMetric(float64(a.Secondary), "more")
+				b.ReportMetric(float64(a.InParts), "inparts")
 			}
 		})
 	}

@@ -33,6 +33,7 @@ type program struct {
 	basis   []int     // variable of each basis row
 	place   []int     // basis row of each variable, -1 when nonbasic
 	alpha   []float64
+	filled  []int32
 }
 
 const (
@@ -228,18 +229,22 @@ func (p *program) pivot(enter, leave int) {
 	p.basis[leave], p.place[enter], p.place[out] = enter, leave, -1
 	row := p.inverse[leave*m : (leave+1)*m]
 	scale := 1 / p.alpha[leave]
-	for i := range row {
-		row[i] *= scale
+	// The inverse starts as the identity and stays sparse for long.
+	filled := p.filled[:0]
+	for i, v := range row {
+		if v != 0 {
+			row[i] = v * scale
+			filled = append(filled, int32(i))
+		}
 	}
+	p.filled = filled
 	for r, a := range p.alpha {
 		if r == leave || a == 0 {
 			continue
 		}
 		other := p.inverse[r*m : (r+1)*m]
-		for i, v := range row {
-			if v != 0 {
-				other[i] -= a * v
-			}
+		for _, i := range filled {
+			other[i] -= a * row[i]
 		}
 	}
 }
