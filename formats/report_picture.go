@@ -192,6 +192,9 @@ func drawSizes(rel *cohort.Release) bars {
 		}
 		row.TextX = barsLeft + row.W + 6
 		b.Rows = append(b.Rows, row)
+		if ok && n == 0 {
+			break // nor is anybody in more
+		}
 	}
 	b.Height = barsStep * len(b.Rows)
 	return b

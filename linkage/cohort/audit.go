@@ -22,7 +22,8 @@ import (
 //     that, but may guess it. Where no release can be safe against a guess that
 //     is always right, the attacker has what a reader has: a mark stands for 1 or
 //     more (see Protect);
-//   - that a combination which is not in a list of the largest is smaller;
+//   - that a combination which is not in a list of the largest is smaller, and
+//     that a hidden one in it is not;
 //   - that a category has at most one value for a person, and that everybody in
 //     a party has one, wherever that is so in the data;
 //   - as one of the parties: its own number of persons exactly, and for each need
@@ -168,6 +169,9 @@ func (a *auditor) bounds(i, attacker int) (low, high float64) {
 		low, high = marked, float64(h)
 	default:
 		low, high = marked, math.Inf(1)
+	}
+	if !a.blind && a.why[i] != open && f.table == combinations && a.cut > 0 {
+		low = float64(a.cut) // a list of the largest has no small ones
 	}
 	for p := f.parties; p != 0; p &= p - 1 {
 		party := bits.TrailingZeros64(p)

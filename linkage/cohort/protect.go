@@ -159,6 +159,7 @@ type sheet struct {
 	why    []why
 	ruled  []bool // hidden by the rule's own words, so never shown again
 	most   int    // the largest count a combination can have that is not listed; -1: no limit
+	cut    int    // the smallest count a listed one can have, when only the largest are listed
 	zeroes bool   // a mark may stand for 0
 }
 
@@ -173,18 +174,9 @@ const (
 func newSheet(t *tally, r Rule) *sheet {
 	s := &sheet{tally: t, rule: r, most: -1, zeroes: r.HideZero}
 	byParties := t.combinationCounts()
-	ended := false
 	for _, f := range t.inclusive() {
-		n := t.count(f)
-		if f.table == atLeast {
-			// After nobody, or after a hidden figure, the rest can be no larger.
-			if ended {
-				continue
-			}
-			ended = n == 0 || r.hides(n)
-		}
 		s.list = append(s.list, f)
-		s.exact = append(s.exact, n)
+		s.exact = append(s.exact, t.count(f))
 	}
 	for _, p := range s.listed(byParties) {
 		s.list = append(s.list, figure{table: combinations, parties: p})
@@ -233,6 +225,7 @@ func (s *sheet) listed(counts map[uint64]int) []uint64 {
 				s.most = max(s.rule.Least-1, below)
 			}
 		}
+		s.cut, _ = s.rule.meaning((least + s.rule.Base - 1) / s.rule.Base * s.rule.Base)
 		for p, n := range counts {
 			if !s.rule.hides(n) && s.rule.round(n) >= least && n > 0 {
 				out = append(out, p)

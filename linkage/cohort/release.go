@@ -124,7 +124,7 @@ func (r *Release) Overlap(i, j int) Figure {
 }
 
 // AtLeast is how many persons are in k parties or more. AtLeast(1) is Total.
-// It is released up to the first k for which it is 0 or hidden.
+// It is released for k up to 7.
 func (r *Release) AtLeast(k int) Figure {
 	if k == 1 {
 		return r.Total()

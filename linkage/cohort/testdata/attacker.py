@@ -75,6 +75,8 @@ def attack(job):
             low, high = zero, least - 1
         else:
             low, high = zero, None
+        if count is None and row[0] == "combination" and not job["all"]:
+            low = least  # small ones are not in a list of the largest
         seen.append((a, low, high))
         if count is None:
             hidden.append((a, row))
@@ -83,12 +85,10 @@ def attack(job):
             if count is not None and (smallest is None or count < smallest):
                 smallest = count
     if not job["all"]:
-        if len(listed) < 40:
-            most = least - 1
-        else:
-            most = max(least - 1, meaning(smallest - base)[1])
+        # None is listed when too many are alike; then nothing is known.
+        most = max(least - 1, meaning(smallest - base)[1]) if smallest is not None else None
         for s in range(1, 1 << len(parties)):
-            if s not in listed:
+            if s not in listed and most is not None:
                 seen.append((line([j for j, (t, _) in enumerate(atoms) if t == s]), None, most))
 
     def solver(facts):
