@@ -36,6 +36,7 @@ type attackerJob struct {
 	Own        map[string]int `json:"own"`
 	Said       [][]any        `json:"said"`
 	Told       bool           `json:"told"`
+	Dropped    [][]string     `json:"dropped"`
 }
 
 // python returns an interpreter that has scipy, or skips.
@@ -90,7 +91,7 @@ func job(rel *Release, t *tally, party int, told bool) attackerJob {
 	j := attackerJob{
 		Parties: rel.Parties(), Needs: [][]any{}, Single: true, Least: r.Least, Base: r.Base, HideZero: r.HideZero,
 		ZeroMarked: rel.MarkMayBeZero(), All: rel.AllCombinations(), Told: told,
-		Own: map[string]int{}, Said: [][]any{}, Rows: [][]any{},
+		Dropped: [][]string{}, Own: map[string]int{}, Said: [][]any{}, Rows: [][]any{},
 	}
 	for _, n := range rel.Needs() {
 		values := n.Values
@@ -101,6 +102,10 @@ func job(rel *Release, t *tally, party int, told bool) attackerJob {
 	}
 	small := make(map[string]bool)
 	for _, h := range rel.Account() {
+		if !h.Row.Figure.Released() {
+			j.Dropped = append(j.Dropped, h.Row.Parties)
+			continue
+		}
 		small[fmt.Sprint(h.Row.Table, h.Row.Parties, h.Row.AtLeast, h.Row.Needs)] = h.Why == Primary
 	}
 	for _, row := range rel.Rows() {

@@ -22,8 +22,10 @@ import (
 //     that, but may guess it. Where no release can be safe against a guess that
 //     is always right, the attacker has what a reader has: a mark stands for 1 or
 //     more (see Protect);
-//   - that a combination which is not in a list of the largest is smaller, and
-//     that a hidden one in it is not;
+//   - when told, that a combination which is not in a list of the largest is
+//     smaller, or was held back, and which were. (A hidden one in the list would
+//     give away that it is not small, so it is left out without a mark, and a
+//     reader cannot conclude anything from a combination that is not there);
 //   - that a category has at most one value for a person, and that everybody in
 //     a party has one, wherever that is so in the data;
 //   - as one of the parties: its own number of persons exactly, and for each need
@@ -161,6 +163,8 @@ func (a *auditor) bounds(i, attacker int) (low, high float64) {
 	switch {
 	case a.blind:
 		low, high = 0, math.Inf(1)
+	case a.dropped(i):
+		low, high = 0, math.Inf(1)
 	case a.why[i] == open:
 		l, h := a.rule.meaning(a.rule.round(n))
 		low, high = float64(l), float64(h)
@@ -169,9 +173,6 @@ func (a *auditor) bounds(i, attacker int) (low, high float64) {
 		low, high = marked, float64(h)
 	default:
 		low, high = marked, math.Inf(1)
-	}
-	if !a.blind && a.why[i] != open && f.table == combinations && a.cut > 0 {
-		low = float64(a.cut) // a list of the largest has no small ones
 	}
 	for p := f.parties; p != 0; p &= p - 1 {
 		party := bits.TrailingZeros64(p)
@@ -459,7 +460,7 @@ func (a *auditor) confine(m *model, attacker int) {
 	for i, p := range m.capped {
 		v := len(m.atoms) + len(m.figures) + i
 		m.low[v], m.high[v] = math.Inf(-1), math.Inf(1)
-		if !a.blind {
+		if a.told && !a.blind {
 			m.high[v] = float64(a.most - a.combined[p])
 		}
 	}
@@ -620,7 +621,7 @@ func (a *auditor) add(m *model) (w *world, large []uint64) {
 			w.figures[i] += d
 		}
 	}
-	if a.most < 0 {
+	if a.most < 0 || !a.told {
 		return w, nil
 	}
 	for p, d := range grown {

@@ -159,7 +159,6 @@ type sheet struct {
 	why    []why
 	ruled  []bool // hidden by the rule's own words, so never shown again
 	most   int    // the largest count a combination can have that is not listed; -1: no limit
-	cut    int    // the smallest count a listed one can have, when only the largest are listed
 	zeroes bool   // a mark may stand for 0
 }
 
@@ -225,7 +224,6 @@ func (s *sheet) listed(counts map[uint64]int) []uint64 {
 				s.most = max(s.rule.Least-1, below)
 			}
 		}
-		s.cut, _ = s.rule.meaning((least + s.rule.Base - 1) / s.rule.Base * s.rule.Base)
 		for p, n := range counts {
 			if !s.rule.hides(n) && s.rule.round(n) >= least && n > 0 {
 				out = append(out, p)
@@ -285,6 +283,12 @@ func (s *sheet) primary() {
 	}
 }
 
+// dropped reports whether figure i is a combination that is held back from a
+// list of the largest. A mark there would tell that it is large.
+func (s *sheet) dropped(i int) bool {
+	return s.why[i] != open && s.list[i].table == combinations && len(s.parties) > latticeParties
+}
+
 // needOf returns the need that a bit of atom.needs belongs to.
 func (s *sheet) needOf(bit uint64) int {
 	return slices.IndexFunc(s.slots, func(slots []int) bool {
@@ -296,11 +300,16 @@ func (s *sheet) needOf(bit uint64) int {
 func (s *sheet) release(a *auditor) *Release {
 	r := &Release{
 		rule: s.rule, parties: s.parties, needs: s.needs, slots: s.slots,
-		order: s.list, figures: make(map[figure]Figure, len(s.list)),
+		figures:  make(map[figure]Figure, len(s.list)),
 		everyone: len(s.parties) <= latticeParties, zeroMarked: s.zeroes,
 	}
 	var held []Held
 	for i, f := range s.list {
+		if s.dropped(i) {
+			held = append(held, Held{r.describe(f), Secondary})
+			continue
+		}
+		r.order = append(r.order, f)
 		if s.why[i] == open {
 			r.figures[f] = Figure{value: s.rule.round(s.exact[i]), state: shown}
 		} else {
@@ -334,7 +343,7 @@ func (s *sheet) release(a *auditor) *Release {
 		return cmp.Compare(y, x)
 	})
 	r.account = func() []Held { return held }
-	r.audit = Audit{Figures: len(s.list), Told: a.told, Worlds: len(a.worlds) - 1, InParts: a.inParts()}
+	r.audit = Audit{Figures: len(r.order), Told: a.told, Worlds: len(a.worlds) - 1, InParts: a.inParts()}
 	for _, h := range held {
 		if h.Why == Primary {
 			r.audit.Primary++

@@ -13,7 +13,8 @@ Reads one JSON object a line:
             the others it only says which figures to attack)
   own       exact totals known to the attacker: {party: count}
   said      what it said of its own persons: [[party, need, value, count]]
-  told      whether it is told which marks stand for small figures
+  told      whether it is told which marks stand for small figures, and
+  dropped   [[party]]: which combinations were held back from a list of the largest
 Writes for each line [[low, high, low0, high0] for every small row]: the bounds
 from everything, and those from its own totals alone.
 """
@@ -75,8 +76,6 @@ def attack(job):
             low, high = zero, least - 1
         else:
             low, high = zero, None
-        if count is None and row[0] == "combination" and not job["all"]:
-            low = least  # small ones are not in a list of the largest
         seen.append((a, low, high))
         if count is None:
             hidden.append((a, row))
@@ -84,7 +83,9 @@ def attack(job):
             listed[sum(bit[p] for p in row[1])] = count
             if count is not None and (smallest is None or count < smallest):
                 smallest = count
-    if not job["all"]:
+    if not job["all"] and job["told"]:
+        for ps in job["dropped"]:
+            listed[sum(bit[p] for p in ps)] = None
         # None is listed when too many are alike; then nothing is known.
         most = max(least - 1, meaning(smallest - base)[1]) if smallest is not None else None
         for s in range(1, 1 << len(parties)):
