@@ -280,9 +280,9 @@ func (a *auditor) all() []atom {
 // How many of the most frequent atoms are looked at, and of how many of them
 // the neighbours. More find worlds that fewer miss, and take longer.
 const (
-	nearAtoms   = 240
-	nearTargets = 48
-	nearFlips   = 24
+	nearAtoms   = 120
+	nearTargets = 24
+	nearFlips   = 12
 	nearNeeds   = 3
 	manyParties = 16
 )

@@ -118,13 +118,12 @@ func (p *program) price(j, target int, sign float64) float64 {
 		return d
 	}
 	y := p.inverse[at*p.rows : (at+1)*p.rows]
+	if j >= len(p.cols) {
+		return d + sign*y[j-len(p.cols)]
+	}
 	sum := 0.0
-	if j < len(p.cols) {
-		for _, i := range p.cols[j] {
-			sum += y[i]
-		}
-	} else {
-		sum = -y[j-len(p.cols)]
+	for _, i := range p.cols[j] {
+		sum += y[i]
 	}
 	return d - sign*sum
 }
@@ -133,16 +132,17 @@ func (p *program) price(j, target int, sign float64) float64 {
 // helps, which cannot go round in circles (Bland 1977).
 func (p *program) choose(target int, sign float64, bland bool) (enter int, price float64) {
 	enter = -1
-	for j := range p.value {
-		if p.place[j] >= 0 || p.low[j] == p.high[j] {
+	best := priceTolerance
+	for j, at := range p.place {
+		if at >= 0 || p.low[j] == p.high[j] {
 			continue
 		}
 		d := p.price(j, target, sign)
-		if math.Abs(d) <= math.Max(priceTolerance, math.Abs(price)) {
+		if d <= best && d >= -best {
 			continue
 		}
 		if d > 0 && p.value[j] < p.high[j]-stepTolerance || d < 0 && p.value[j] > p.low[j]+stepTolerance {
-			enter, price = j, d
+			enter, price, best = j, d, math.Abs(d)
 			if bland {
 				return
 			}
