@@ -15,12 +15,13 @@ import (
 // fixed size with the mark on it, since any length would say something, and
 // hidden ones stand after all others, since so would a place among them.
 
-// Pixels. Fonts are set in the style sheet to fit.
+// Pixels. Fonts are set in the style sheet to fit, and the template has the
+// heights of bars and bands.
 const (
-	upsetStep    = 24  // between combinations, and between parties
-	upsetBar     = 16  // width of a bar
+	upsetStep    = 20  // between combinations, and between parties
+	upsetBar     = 14  // width of a bar
 	upsetHeight  = 170 // of the longest bar
-	upsetTop     = 30  // room for a number over the longest bar
+	upsetTop     = 44  // room for a number over the longest bar
 	upsetLeft    = 250 // room for the parties' names, numbers and bars
 	upsetSetBar  = 60  // longest bar of a party's own number
 	upsetDraw    = 40  // combinations drawn; the table has them all
@@ -55,7 +56,7 @@ type upsetSet struct {
 type upsetColumn struct {
 	X, CX        int
 	BarY, BarH   int
-	TextY        int
+	TextX, TextY int
 	Text, Title  string
 	Hidden       bool
 	LineY1, Line int // the line runs from LineY1 to Line; none when equal
@@ -116,7 +117,7 @@ func drawUpSet(rel *cohort.Release, labels []string) upset {
 			u.Stubs = true
 		}
 		col.BarY = u.BaseY - col.BarH
-		col.TextY = col.BarY - 4
+		col.TextX, col.TextY = col.CX+3, col.BarY-4
 		in := make(map[int]bool)
 		for _, i := range c.Parties {
 			in[i] = true
@@ -191,6 +192,9 @@ func drawSizes(rel *cohort.Release) bars {
 		}
 		row.TextX = barsLeft + row.W + 6
 		b.Rows = append(b.Rows, row)
+		if ok && n == 0 {
+			break // nor is anybody in more
+		}
 	}
 	b.Height = barsStep * len(b.Rows)
 	return b

@@ -25,6 +25,11 @@ func sampleRelease(t testing.TB, n int, names func(i int) string) *cohort.Releas
 	for i := range parties {
 		parties[i] = names(i)
 	}
+	// The audit of fifteen parties takes seconds: once is enough.
+	key := strings.Join(parties, "\x00")
+	if rel := sampleReleases[key]; rel != nil {
+		return rel
+	}
 	p, err := cohort.NewPersons(parties, []cohort.Need{
 		{Name: "frailty", Kind: cohort.YesNo},
 		{Name: "housing_need", Kind: cohort.YesNo},
@@ -72,8 +77,11 @@ func sampleRelease(t testing.TB, n int, names func(i int) string) *cohort.Releas
 	if err != nil {
 		t.Fatal(err)
 	}
+	sampleReleases[key] = rel
 	return rel
 }
+
+var sampleReleases = make(map[string]*cohort.Release)
 
 func plainNames(i int) string {
 	switch i {

@@ -101,6 +101,10 @@ func (t *tally) combinationCounts() map[uint64]int {
 	return m
 }
 
+// maxAtLeast is up to how many parties it is told how many persons are in so
+// many or more. Few are in more than that many, and nobody asks.
+const maxAtLeast = 7
+
 // inclusive lists every figure of the release but the combinations, in the
 // order of its tables.
 func (t *tally) inclusive() []figure {
@@ -114,7 +118,9 @@ func (t *tally) inclusive() []figure {
 		}
 	}
 	// In at least one party are all persons, and that figure is there already.
-	for k := 2; k <= len(t.parties); k++ {
+	// Where the table ends does not depend on counts: ending it at the first
+	// small figure would give away that it is small.
+	for k := 2; k <= min(len(t.parties), maxAtLeast); k++ {
 		fs = append(fs, figure{table: atLeast, k: k})
 	}
 	for b := range t.width {

@@ -89,6 +89,8 @@ func (a *auditor) protect(o Options) bool {
 // stand in the way of a world for it, the one without which the attacker's
 // bounds are widest; of equals the one that is missed least.
 func (a *auditor) hideNext(f *failure) int {
+	a.rough = true
+	defer func() { a.rough = false }()
 	best, bestReached := -1, 0.0
 	for _, i := range f.stops {
 		if a.why[i] != open || a.exact[i] == 0 && !a.zeroes {
@@ -171,18 +173,9 @@ const (
 func newSheet(t *tally, r Rule) *sheet {
 	s := &sheet{tally: t, rule: r, most: -1, zeroes: r.HideZero}
 	byParties := t.combinationCounts()
-	ended := false
 	for _, f := range t.inclusive() {
-		n := t.count(f)
-		if f.table == atLeast {
-			// After nobody, or after a hidden figure, the rest can be no larger.
-			if ended {
-				continue
-			}
-			ended = n == 0 || r.hides(n)
-		}
 		s.list = append(s.list, f)
-		s.exact = append(s.exact, n)
+		s.exact = append(s.exact, t.count(f))
 	}
 	for _, p := range s.listed(byParties) {
 		s.list = append(s.list, figure{table: combinations, parties: p})
@@ -290,6 +283,12 @@ func (s *sheet) primary() {
 	}
 }
 
+// dropped reports whether figure i is a combination that is held back from a
+// list of the largest. A mark there would tell that it is large.
+func (s *sheet) dropped(i int) bool {
+	return s.why[i] != open && s.list[i].table == combinations && len(s.parties) > latticeParties
+}
+
 // needOf returns the need that a bit of atom.needs belongs to.
 func (s *sheet) needOf(bit uint64) int {
 	return slices.IndexFunc(s.slots, func(slots []int) bool {
@@ -301,11 +300,16 @@ func (s *sheet) needOf(bit uint64) int {
 func (s *sheet) release(a *auditor) *Release {
 	r := &Release{
 		rule: s.rule, parties: s.parties, needs: s.needs, slots: s.slots,
-		order: s.list, figures: make(map[figure]Figure, len(s.list)),
+		figures:  make(map[figure]Figure, len(s.list)),
 		everyone: len(s.parties) <= latticeParties, zeroMarked: s.zeroes,
 	}
 	var held []Held
 	for i, f := range s.list {
+		if s.dropped(i) {
+			held = append(held, Held{r.describe(f), Secondary})
+			continue
+		}
+		r.order = append(r.order, f)
 		if s.why[i] == open {
 			r.figures[f] = Figure{value: s.rule.round(s.exact[i]), state: shown}
 		} else {
@@ -339,7 +343,7 @@ func (s *sheet) release(a *auditor) *Release {
 		return cmp.Compare(y, x)
 	})
 	r.account = func() []Held { return held }
-	r.audit = Audit{Figures: len(s.list), Told: a.told, Worlds: len(a.worlds)}
+	r.audit = Audit{Figures: len(r.order), Told: a.told, Worlds: len(a.worlds) - 1, InParts: a.inParts()}
 	for _, h := range held {
 		if h.Why == Primary {
 			r.audit.Primary++

@@ -124,7 +124,7 @@ func (r *Release) Overlap(i, j int) Figure {
 }
 
 // AtLeast is how many persons are in k parties or more. AtLeast(1) is Total.
-// It is released up to the first k for which it is 0 or hidden.
+// It is released for k up to 7.
 func (r *Release) AtLeast(k int) Figure {
 	if k == 1 {
 		return r.Total()
@@ -138,7 +138,7 @@ func (r *Release) AtLeast(k int) Figure {
 func (r *Release) Combinations() []Combination { return slices.Clone(r.inTable) }
 
 // AllCombinations reports whether Combinations lists every combination there
-// can be. Otherwise it lists the largest ones.
+// can be. Otherwise it lists the largest ones, and some of those may be held back.
 func (r *Release) AllCombinations() bool { return r.everyone }
 
 // Need is how many persons carry value v of need n, whichever party says so.
@@ -209,7 +209,8 @@ const (
 	Secondary = "secondary" // hidden so that a primary one cannot be worked out
 )
 
-// Held is one hidden figure and why it was hidden.
+// Held is one hidden figure and why it was hidden. A combination that was held
+// back from a list of the largest has a figure that is not released.
 type Held struct {
 	Row Row
 	Why string // Primary or Secondary

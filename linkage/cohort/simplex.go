@@ -33,6 +33,7 @@ type program struct {
 	basis   []int     // variable of each basis row
 	place   []int     // basis row of each variable, -1 when nonbasic
 	alpha   []float64
+	filled  []int32
 }
 
 const (
@@ -117,13 +118,12 @@ func (p *program) price(j, target int, sign float64) float64 {
 		return d
 	}
 	y := p.inverse[at*p.rows : (at+1)*p.rows]
+	if j >= len(p.cols) {
+		return d + sign*y[j-len(p.cols)]
+	}
 	sum := 0.0
-	if j < len(p.cols) {
-		for _, i := range p.cols[j] {
-			sum += y[i]
-		}
-	} else {
-		sum = -y[j-len(p.cols)]
+	for _, i := range p.cols[j] {
+		sum += y[i]
 	}
 	return d - sign*sum
 }
@@ -132,16 +132,17 @@ func (p *program) price(j, target int, sign float64) float64 {
 // helps, which cannot go round in circles (Bland 1977).
 func (p *program) choose(target int, sign float64, bland bool) (enter int, price float64) {
 	enter = -1
-	for j := range p.value {
-		if p.place[j] >= 0 || p.low[j] == p.high[j] {
+	best := priceTolerance
+	for j, at := range p.place {
+		if at >= 0 || p.low[j] == p.high[j] {
 			continue
 		}
 		d := p.price(j, target, sign)
-		if math.Abs(d) <= math.Max(priceTolerance, math.Abs(price)) {
+		if d <= best && d >= -best {
 			continue
 		}
 		if d > 0 && p.value[j] < p.high[j]-stepTolerance || d < 0 && p.value[j] > p.low[j]+stepTolerance {
-			enter, price = j, d
+			enter, price, best = j, d, math.Abs(d)
 			if bland {
 				return
 			}
@@ -228,18 +229,22 @@ func (p *program) pivot(enter, leave int) {
 	p.basis[leave], p.place[enter], p.place[out] = enter, leave, -1
 	row := p.inverse[leave*m : (leave+1)*m]
 	scale := 1 / p.alpha[leave]
-	for i := range row {
-		row[i] *= scale
+	// The inverse starts as the identity and stays sparse for long.
+	filled := p.filled[:0]
+	for i, v := range row {
+		if v != 0 {
+			row[i] = v * scale
+			filled = append(filled, int32(i))
+		}
 	}
+	p.filled = filled
 	for r, a := range p.alpha {
 		if r == leave || a == 0 {
 			continue
 		}
 		other := p.inverse[r*m : (r+1)*m]
-		for i, v := range row {
-			if v != 0 {
-				other[i] -= a * v
-			}
+		for _, i := range filled {
+			other[i] -= a * row[i]
 		}
 	}
 }

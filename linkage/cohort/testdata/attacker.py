@@ -9,11 +9,13 @@ Reads one JSON object a line:
   zero_marked              a mark may stand for 0
   all       every combination is listed
   rows      [table, [party], at_least, [[need, value]], count or null, small]
-            (small: hidden for being small; only the told attacker looks at it)
+            (small: hidden for being small itself. The told attacker uses it; for
+            the others it only says which figures to attack)
   own       exact totals known to the attacker: {party: count}
   said      what it said of its own persons: [[party, need, value, count]]
-  told      whether it is told which marks stand for small figures
-Writes for each line [[low, high, low0, high0] for every hidden row]: the bounds
+  told      whether it is told which marks stand for small figures, and
+  dropped   [[party]]: which combinations were held back from a list of the largest
+Writes for each line [[low, high, low0, high0] for every small row]: the bounds
 from everything, and those from its own totals alone.
 """
 import json
@@ -22,7 +24,7 @@ from itertools import product
 
 import numpy as np
 from scipy.optimize import linprog
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 
 
 def attack(job):
@@ -81,36 +83,41 @@ def attack(job):
             listed[sum(bit[p] for p in row[1])] = count
             if count is not None and (smallest is None or count < smallest):
                 smallest = count
-    if not job["all"]:
-        if len(listed) < 40:
-            most = least - 1
-        else:
-            most = max(least - 1, meaning(smallest - base)[1])
+    if not job["all"] and job["told"]:
+        for ps in job["dropped"]:
+            listed[sum(bit[p] for p in ps)] = None
+        # None is listed when too many are alike; then nothing is known.
+        most = max(least - 1, meaning(smallest - base)[1]) if smallest is not None else None
         for s in range(1, 1 << len(parties)):
-            if s not in listed:
+            if s not in listed and most is not None:
                 seen.append((line([j for j, (t, _) in enumerate(atoms) if t == s]), None, most))
 
-    def solve(c, facts):
-        up = [(csr_matrix(a), h) for a, l, h in facts if h is not None and h != l]
-        dn = [(csr_matrix(-a), -l) for a, l, h in facts if l is not None and h != l]
-        eq = [(csr_matrix(a), l) for a, l, h in facts if h is not None and h == l]
-        ub, args = up + dn, {}
-        if ub:
-            args["A_ub"], args["b_ub"] = vstack([a for a, _ in ub]), [b for _, b in ub]
+    def solver(facts):
+        up = [(a, h) for a, l, h in facts if h is not None and h != l]
+        dn = [(-a, -l) for a, l, h in facts if l is not None and h != l and l > 0]
+        eq = [(a, l) for a, l, h in facts if h is not None and h == l]
+        args = {}
+        if up + dn:
+            args["A_ub"], args["b_ub"] = csr_matrix(np.array([a for a, _ in up + dn])), [b for _, b in up + dn]
         if eq:
-            args["A_eq"], args["b_eq"] = vstack([a for a, _ in eq]), [b for _, b in eq]
-        out = []
-        for sign in (1, -1):
-            r = linprog(sign * c, bounds=(0, None), method="highs", **args)
-            if r.status in (3, 4) and sign == -1:  # unbounded; HiGHS may not say which
-                out.append(1e18)
-            elif r.status == 0:
-                out.append(sign * r.fun)
-            else:
-                raise SystemExit(f"attacker: no solution: {r.message}")
-        return out
+            args["A_eq"], args["b_eq"] = csr_matrix(np.array([a for a, _ in eq])), [b for _, b in eq]
 
-    return [solve(a, known + seen) + solve(a, known) for a, _ in hidden]
+        def solve(c):
+            out = []
+            for sign in (1, -1):
+                r = linprog(sign * c, bounds=(0, None), method="highs", **args)
+                if r.status in (3, 4) and sign == -1:  # unbounded; HiGHS may not say which
+                    out.append(1e18)
+                elif r.status == 0:
+                    out.append(sign * r.fun)
+                else:
+                    raise SystemExit(f"attacker: no solution: {r.message}")
+            return out
+
+        return solve
+
+    full, blind = solver(known + seen), solver(known)
+    return [full(a) + blind(a) for a, row in hidden if row[5]]
 
 
 for text in sys.stdin:
