@@ -78,7 +78,7 @@ func (d *demoRun) run(ctx context.Context) error {
 		}
 		return errorf("make the folder %s: %w", d.out, because(err))
 	}
-	sum, err := d.invent()
+	sum, err := d.invent(ctx)
 	if err != nil {
 		return err
 	}
@@ -106,9 +106,9 @@ func (d *demoRun) run(ctx context.Context) error {
 }
 
 // invent makes the borough and gives each partner its extract.
-func (d *demoRun) invent() (*borough.Summary, error) {
+func (d *demoRun) invent(ctx context.Context) (*borough.Summary, error) {
 	s := synthRun{app: d.steps, people: d.people, seed: d.seed, setting: d.setting, council: string(borough.CouncilIndex)}
-	sum, err := s.run(d.path(demoPartners))
+	sum, err := s.run(ctx, d.path(demoPartners))
 	if err != nil {
 		return nil, err
 	}

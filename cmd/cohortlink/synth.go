@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 
@@ -24,8 +25,8 @@ the test range and postcodes from areas that do not exist.
 		Example: `  cohortlink synth borough --people 20000
   cohortlink synth borough --people 50000 --setting dirty --seed 7`,
 		Args: args(1, 1, "a folder to write to"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			_, err := s.run(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := s.run(cmd.Context(), args[0])
 			return err
 		},
 	}
@@ -72,25 +73,28 @@ func (s *synthRun) settings() (borough.Settings, error) {
 	return out, nil
 }
 
-func (s *synthRun) run(dir string) (*borough.Summary, error) {
+func (s *synthRun) run(ctx context.Context, dir string) (*borough.Summary, error) {
 	settings, err := s.settings()
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, errorf("make the folder %s: %w", dir, because(err))
+	path := filepath.Join(dir, "project.yaml")
+	if _, err := os.Lstat(path); err == nil {
+		return nil, errorf("%s exists; choose another folder", path)
 	}
 	m := s.app.ui.meter("invent people", "households")
-	sum, err := borough.Generate(dir, settings, func(done, total int) { m.set(uint64(done), uint64(total)) })
+	sum, err := borough.Generate(dir, settings, func(done, total int) error {
+		m.set(uint64(done), uint64(total))
+		return ctx.Err()
+	})
 	m.done()
 	if err != nil {
-		return nil, err
+		return nil, errorf("invent a borough in %s: %w", dir, because(err))
 	}
 	text, err := formats.FormatProject(boroughProject("borough", &sum))
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "project.yaml")
 	if err := writeFile(path, 0o644, text); err != nil {
 		return nil, err
 	}
