@@ -46,7 +46,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(out)
+	root.SetOut(a.ui.out)
 	root.SetErr(errs)
 	err := root.ExecuteContext(ctx)
 	if ctx.Err() != nil {
@@ -101,9 +101,10 @@ A first look, on an invented borough:   cohortlink demo
 A partner:                              cohortlink check, hash, attach
 The linkage unit:                       cohortlink project, link, size
 ` + exitHelp,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Version:       version(),
+		SilenceUsage:               true,
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		Version:                    version(),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
