@@ -155,7 +155,7 @@ func checkPlace(path string, o CreateOptions) error {
 	case err != nil:
 		return folderError(path, err)
 	case here.IsDir():
-		return fmt.Errorf("%s is a folder; name a file: %w", shownPath(path), fs.ErrExist)
+		return existsError(shownPath(path) + " is a folder; name a file")
 	case !here.Mode().IsRegular():
 		return fmt.Errorf("%s is a link or a device, not a file; name the file itself", shownPath(path))
 	}
@@ -165,7 +165,7 @@ func checkPlace(path string, o CreateOptions) error {
 		}
 	}
 	if !o.Overwrite {
-		return existsError(path)
+		return alreadyThere(path)
 	}
 	return nil
 }
@@ -204,7 +204,7 @@ func (o *Output) Commit() error {
 	if err != nil {
 		os.Remove(o.temp)
 		if errors.Is(err, fs.ErrExist) {
-			err = existsError(o.shown)
+			err = alreadyThere(o.shown)
 		} else {
 			err = writeError(o.shown, err)
 		}
@@ -268,7 +268,7 @@ func CreateDir(path string, mode fs.FileMode) (*OutputDir, error) {
 		mode = 0o755
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return nil, existsError(path)
+		return nil, alreadyThere(path)
 	}
 	d := &OutputDir{temp: filepath.Join(filepath.Dir(path), hiddenName()), place: path}
 	if err := os.Mkdir(d.temp, mode); err != nil {
@@ -325,7 +325,7 @@ func (d *OutputDir) Commit() error {
 	// rename(2) replaces an empty folder and nothing else, so that a folder made since CreateDir loses nothing.
 	if _, err := os.Lstat(d.place); err == nil {
 		d.remove(ErrAborted)
-		return existsError(d.place)
+		return alreadyThere(d.place)
 	}
 	if err := os.Rename(d.temp, d.place); err != nil {
 		d.remove(ErrAborted)
@@ -363,8 +363,14 @@ func syncDir(folder string) {
 	}
 }
 
-func existsError(path string) error {
-	return fmt.Errorf("%s exists; choose another name, or remove it first: %w", shownPath(path), fs.ErrExist)
+// existsError is fs.ErrExist in words of its own: it would say the same again.
+type existsError string
+
+func (e existsError) Error() string { return string(e) }
+func (e existsError) Unwrap() error { return fs.ErrExist }
+
+func alreadyThere(path string) error {
+	return existsError(shownPath(path) + " exists; choose another name, or remove it first")
 }
 
 // folderError says why path cannot be begun.
