@@ -60,6 +60,12 @@ func (s *synthRun) settings() (borough.Settings, error) {
 	default:
 		return out, usagef("--setting is clean or dirty")
 	}
+	switch {
+	case s.people < 1:
+		return out, usagef("--people is 1 or more")
+	case !(s.withheld >= 0 && s.withheld <= 1):
+		return out, usagef("--nhs-withheld is a share, from 0 to 1")
+	}
 	out.People, out.Seed, out.NHSWithheld = s.people, s.seed, s.withheld
 	switch c := borough.Council(s.council); c {
 	case borough.CouncilIndex, borough.CouncilSocialCare, borough.CouncilTax:

@@ -25,14 +25,14 @@ import (
 // No line ever holds a cell of an extract, a key or a record ID. Strings from
 // outside are quoted with %q, so that they cannot steer a terminal.
 type ui struct {
-	in        io.Reader
-	out       *resultWriter
-	errs      io.Writer
-	quiet     bool
-	hush      bool // says nothing of its own accord, but shows progress
-	terminal  bool // errs is one
-	mu        sync.Mutex
-	bar       *progressbar.ProgressBar
+	in       io.Reader
+	out      *resultWriter
+	errs     io.Writer
+	quiet    bool
+	hush     bool // says nothing of its own accord, but shows progress
+	terminal bool // errs is one
+	mu       sync.Mutex
+	bar      *progressbar.ProgressBar
 }
 
 func newUI(in io.Reader, out, errs io.Writer) *ui {
