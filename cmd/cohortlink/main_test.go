@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"cohortlink/formats"
 )
 
 // The command is tested by sessions: testdata/script holds one for each command, one for each kind of mistake, and
@@ -87,6 +89,9 @@ func TestScripts(t *testing.T) {
 			"exits":      exits,
 			"nothing":    nothing,
 			"make":       makeFile,
+			"parquet":    makeParquet,
+			"cut":        cutFile,
+			"flip":       flipFile,
 		},
 	})
 }
@@ -206,4 +211,61 @@ func makeFile(ts *testscript.TestScript, neg bool, args []string) {
 		b.WriteString(strings.Repeat(text, times))
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
+}
+
+// makeParquet writes a CSV extract as Parquet, every column as text.
+func makeParquet(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: parquet FROM TO")
+	}
+	rows, err := csv.NewReader(strings.NewReader(ts.ReadFile(args[0]))).ReadAll()
+	ts.Check(err)
+	var columns []formats.Column
+	var cells []any
+	for i, name := range rows[0] {
+		column := make([]string, 0, len(rows)-1)
+		for _, row := range rows[1:] {
+			column = append(column, row[i])
+		}
+		columns = append(columns, formats.Column{Name: name, Type: formats.TableString})
+		cells = append(cells, column)
+	}
+	var b bytes.Buffer
+	w, err := formats.NewTableWriter(&b, columns, nil)
+	ts.Check(err)
+	ts.Check(w.Append(cells...))
+	ts.Check(w.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Bytes(), 0o644))
+}
+
+// place is a place in a file: from its beginning, or from its end when it is negative.
+func place(ts *testscript.TestScript, text, arg string) int {
+	n, err := strconv.Atoi(arg)
+	ts.Check(err)
+	if n < 0 {
+		n += len(text)
+	}
+	if n < 0 || n >= len(text) {
+		ts.Fatalf("%s lies outside a file of %d bytes", arg, len(text))
+	}
+	return n
+}
+
+// cutFile copies the beginning of a file, up to a place in it.
+func cutFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: cut FROM PLACE TO")
+	}
+	text := ts.ReadFile(args[0])
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text[:place(ts, text, args[1])]), 0o644))
+}
+
+// flipFile copies a file with one bit changed.
+func flipFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: flip FROM PLACE TO")
+	}
+	text := []byte(ts.ReadFile(args[0]))
+	text[place(ts, string(text), args[1])] ^= 1
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), text, 0o644))
 }
