@@ -331,6 +331,9 @@ func CreateDir(path string, mode fs.FileMode) (*OutputDir, error) {
 	return d, nil
 }
 
+// Folder is where the folder's files are until Commit, for whoever has to write files by itself: they count as they are at Commit.
+func (d *OutputDir) Folder() string { return d.temp }
+
 // Create begins a file in the folder. name may lead through subfolders ("links/gp-03.csv"), which are made; it may not lead out of the
 // folder. The file counts once it is committed; it moves to its place with the folder.
 func (d *OutputDir) Create(name string, mode fs.FileMode) (*Output, error) {

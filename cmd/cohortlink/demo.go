@@ -72,6 +72,10 @@ func (d *demoRun) run(ctx context.Context) error {
 	copy(seed[:], fmt.Sprintf("cohortlink demo %d", d.seed))
 	d.random = rand.NewChaCha8(seed)
 	d.steps = &app{ui: ui.hushed()}
+	s := d.synth()
+	if _, err := s.settings(); err != nil {
+		return err
+	}
 	if err := os.Mkdir(d.out, 0o755); err != nil {
 		if os.IsExist(err) {
 			return errorf("%s exists already\nremove it, or name another folder with -o", d.out)
@@ -105,9 +109,13 @@ func (d *demoRun) run(ctx context.Context) error {
 	return nil
 }
 
+func (d *demoRun) synth() synthRun {
+	return synthRun{app: d.steps, people: d.people, seed: d.seed, setting: d.setting, council: string(borough.CouncilIndex)}
+}
+
 // invent makes the borough and gives each partner its extract.
 func (d *demoRun) invent(ctx context.Context) (*borough.Summary, error) {
-	s := synthRun{app: d.steps, people: d.people, seed: d.seed, setting: d.setting, council: string(borough.CouncilIndex)}
+	s := d.synth()
 	sum, err := s.run(ctx, d.path(demoPartners))
 	if err != nil {
 		return nil, err

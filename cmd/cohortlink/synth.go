@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -84,12 +83,14 @@ func (s *synthRun) run(ctx context.Context, dir string) (*borough.Summary, error
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "project.yaml")
-	if _, err := os.Lstat(path); err == nil {
-		return nil, errorf("%s exists; choose another folder", path)
+	out, err := formats.CreateDir(dir, 0)
+	if err != nil {
+		return nil, err
 	}
-	m := s.app.ui.meter("invent people", "households")
-	sum, err := borough.Generate(dir, settings, func(done, total int) error {
+	defer os.RemoveAll(out.Folder()) // an interrupt aborts out, perhaps while the next file is begun
+	defer out.Abort()
+	m := s.app.ui.meter("invent people", "people")
+	sum, err := borough.Generate(out.Folder(), settings, func(done, total int) error {
 		m.set(uint64(done), uint64(total))
 		return ctx.Err()
 	})
@@ -101,7 +102,17 @@ func (s *synthRun) run(ctx context.Context, dir string) (*borough.Summary, error
 	if err != nil {
 		return nil, err
 	}
-	if err := writeFile(path, 0o644, text); err != nil {
+	project, err := out.Create("project.yaml", 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := project.Write(text); err != nil {
+		return nil, err
+	}
+	if err := project.Commit(); err != nil {
+		return nil, err
+	}
+	if err := out.Commit(); err != nil {
 		return nil, err
 	}
 	if s.json {
