@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -127,6 +128,11 @@ func checkHeader(header []string) error {
 	if len(header) > maxColumns {
 		return fmt.Errorf("has %d columns, more than the %d that cohortlink reads; leave out what is not needed", len(header), maxColumns)
 	}
+	for i, name := range header {
+		if kind := recordLike(name); kind != "" {
+			return fmt.Errorf("the first line looks like a record, not a header (column %d is %s); put a line with the column names above it", i+1, kind)
+		}
+	}
 	var nameless []string
 	seen := make(map[string]int, len(header))
 	for i, name := range header {
@@ -147,6 +153,28 @@ func checkHeader(header []string) error {
 	default:
 		return fmt.Errorf("columns %s of the header have no name; name or remove them", strings.Join(nameless[:min(len(nameless), 10)], ", "))
 	}
+}
+
+// recordCells are cells that people have and columns are not named by.
+var recordCells = []struct {
+	kind string
+	form *regexp.Regexp
+}{
+	{"a date", regexp.MustCompile(`^\d{1,4}[-/. ]\d{1,2}[-/. ]\d{2,4}$`)},
+	{"a number of ten digits", regexp.MustCompile(`^\d{3}[- ]?\d{3}[- ]?\d{4}$`)},
+	{"a postcode", regexp.MustCompile(`(?i)^[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}$`)},
+}
+
+// recordLike says what a column name is when it is no name but somebody's cell: in a file without a header, every message that names a
+// column would print one. "" is a name.
+func recordLike(name string) string {
+	name = strings.TrimSpace(name)
+	for _, c := range recordCells {
+		if c.form.MatchString(name) {
+			return c.kind
+		}
+	}
+	return ""
 }
 
 // Format is "CSV", "Parquet" or "Arrow".

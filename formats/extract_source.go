@@ -31,7 +31,7 @@ type inputFile struct {
 func openSource(path string) (*inputFile, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, openError(path, err)
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {

@@ -198,7 +198,7 @@ func (l *lineReader) errorf(format string, a ...any) error {
 // openError says why a file cannot be read, with its name once.
 func openError(path string, err error) error {
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("there is no file %s: %w", shownPath(path), os.ErrNotExist)
+		return wordedError{"there is no file " + shownPath(path), os.ErrNotExist}
 	}
 	return fmt.Errorf("%s cannot be read: %w", shownPath(path), bare(err))
 }

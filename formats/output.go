@@ -155,7 +155,7 @@ func checkPlace(path string, o CreateOptions) error {
 	case err != nil:
 		return folderError(path, err)
 	case here.IsDir():
-		return fmt.Errorf("%s is a folder; name a file: %w", shownPath(path), fs.ErrExist)
+		return wordedError{shownPath(path) + " is a folder; name a file", fs.ErrExist}
 	case !here.Mode().IsRegular():
 		return fmt.Errorf("%s is a link or a device, not a file; name the file itself", shownPath(path))
 	}
@@ -186,6 +186,41 @@ func (o *Output) Write(p []byte) (int, error) {
 
 // Commit gives the file its name, once all of it is on the disk. When it fails, the file is aborted.
 func (o *Output) Commit() error {
+	if err := o.complete(); err != nil {
+		return err
+	}
+	return o.appear()
+}
+
+// CommitAll commits files that belong together, in their order: all of them appear, or none. None of them may replace another file.
+// All are on the disk before the first appears, so that a full disk shows none.
+func CommitAll(outputs ...*Output) (err error) {
+	for i, o := range outputs {
+		if err = o.complete(); err == nil {
+			continue
+		}
+		for _, other := range append(outputs[:i:i], outputs[i+1:]...) {
+			other.Abort()
+		}
+		return err
+	}
+	for i, o := range outputs {
+		if err = o.appear(); err == nil {
+			continue
+		}
+		for _, there := range outputs[:i] {
+			os.Remove(there.place)
+		}
+		for _, other := range outputs[i+1:] {
+			other.Abort()
+		}
+		return err
+	}
+	return nil
+}
+
+// complete brings all of the file to the disk, still under its hidden name, and closes it: Windows renames only closed files.
+func (o *Output) complete() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ended != nil {
@@ -196,25 +231,40 @@ func (o *Output) Commit() error {
 		err = o.file.Sync()
 	}
 	if cerr := o.file.Close(); err == nil {
-		err = cerr // Windows renames only closed files
+		err = cerr
 	}
-	if err == nil {
-		err = putInPlace(o.temp, o.place, o.overwrite)
+	return o.fail(err)
+}
+
+// appear gives a complete file its name.
+func (o *Output) appear() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended != nil {
+		return o.ended
 	}
-	if err != nil {
-		os.Remove(o.temp)
-		if errors.Is(err, fs.ErrExist) {
-			err = existsError(o.shown)
-		} else {
-			err = writeError(o.shown, err)
-		}
-		o.finish(err)
+	if err := o.fail(putInPlace(o.temp, o.place, o.overwrite)); err != nil {
 		return err
 	}
 	syncDir(filepath.Dir(o.place))
 	o.committed = true
 	o.finish(errCommitted)
 	return nil
+}
+
+// fail aborts the file if there is an error, and returns it in words.
+func (o *Output) fail(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrExist):
+		err = existsError(o.shown)
+	default:
+		err = writeError(o.shown, err)
+	}
+	os.Remove(o.temp)
+	o.finish(err)
+	return err
 }
 
 // Abort removes the unfinished file. It does nothing after Commit, and is safe to call twice.
@@ -280,6 +330,9 @@ func CreateDir(path string, mode fs.FileMode) (*OutputDir, error) {
 	}
 	return d, nil
 }
+
+// Folder is where the folder's files are until Commit, for whoever has to write files by itself: they count as they are at Commit.
+func (d *OutputDir) Folder() string { return d.temp }
 
 // Create begins a file in the folder. name may lead through subfolders ("links/gp-03.csv"), which are made; it may not lead out of the
 // folder. The file counts once it is committed; it moves to its place with the folder.
@@ -363,8 +416,17 @@ func syncDir(folder string) {
 	}
 }
 
+// wordedError is an error of package os in our words. Its own would say the same again.
+type wordedError struct {
+	text string
+	is   error
+}
+
+func (e wordedError) Error() string { return e.text }
+func (e wordedError) Unwrap() error { return e.is }
+
 func existsError(path string) error {
-	return fmt.Errorf("%s exists; choose another name, or remove it first: %w", shownPath(path), fs.ErrExist)
+	return wordedError{shownPath(path) + " exists; choose another name, or remove it first", fs.ErrExist}
 }
 
 // folderError says why path cannot be begun.

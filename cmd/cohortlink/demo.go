@@ -72,13 +72,17 @@ func (d *demoRun) run(ctx context.Context) error {
 	copy(seed[:], fmt.Sprintf("cohortlink demo %d", d.seed))
 	d.random = rand.NewChaCha8(seed)
 	d.steps = &app{ui: ui.hushed()}
+	s := d.synth()
+	if _, err := s.settings(); err != nil {
+		return err
+	}
 	if err := os.Mkdir(d.out, 0o755); err != nil {
 		if os.IsExist(err) {
 			return errorf("%s exists already\nremove it, or name another folder with -o", d.out)
 		}
 		return errorf("make the folder %s: %w", d.out, because(err))
 	}
-	sum, err := d.invent()
+	sum, err := d.invent(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,10 +109,14 @@ func (d *demoRun) run(ctx context.Context) error {
 	return nil
 }
 
+func (d *demoRun) synth() synthRun {
+	return synthRun{app: d.steps, people: d.people, seed: d.seed, setting: d.setting, council: string(borough.CouncilIndex)}
+}
+
 // invent makes the borough and gives each partner its extract.
-func (d *demoRun) invent() (*borough.Summary, error) {
-	s := synthRun{app: d.steps, people: d.people, seed: d.seed, setting: d.setting, council: string(borough.CouncilIndex)}
-	sum, err := s.run(d.path(demoPartners))
+func (d *demoRun) invent(ctx context.Context) (*borough.Summary, error) {
+	s := d.synth()
+	sum, err := s.run(ctx, d.path(demoPartners))
 	if err != nil {
 		return nil, err
 	}

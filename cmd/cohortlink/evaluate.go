@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -59,6 +60,7 @@ type evaluateRun struct {
 	truth, linked, maps, project string
 	ridColumn                    string
 	within, json                 bool
+	unread                       int // rows so far that could not be read
 }
 
 type evaluation struct {
@@ -177,8 +179,10 @@ func readTruth(path string) (*truthTable, error) {
 		row, err := x.Next()
 		if err == io.EOF {
 			return t, nil
-		} else if err != nil {
+		} else if bad := (*formats.RowError)(nil); errors.As(err, &bad) {
 			return nil, errorf("%s: %w", path, err)
+		} else if err != nil {
+			return nil, err
 		}
 		id, ok := entities[row[at[0]]]
 		if !ok {
@@ -226,12 +230,19 @@ func (e *evaluateRun) readLinkedExtract(file string, options formats.ExtractOpti
 		}
 	}
 	var rows []linkedRow
+	before := e.unread
 	for {
 		row, err := x.Next()
+		var bad *formats.RowError
 		if err == io.EOF {
 			break
+		} else if errors.As(err, &bad) {
+			// Attach keeps a row that hash set aside. Whose it is cannot be read: it is an entity of its own.
+			e.unread++
+			rows = append(rows, linkedRow{entity: -e.unread})
+			continue
 		} else if err != nil {
-			return nil, errorf("%s: %w", file, err)
+			return nil, err
 		}
 		if rid < 0 {
 			rid = slices.IndexFunc(row, func(cell string) bool { _, ok := known[cell]; return ok })
@@ -244,6 +255,9 @@ func (e *evaluateRun) readLinkedExtract(file string, options formats.ExtractOpti
 			return nil, errorf("%s: row %d: the truth does not know this record of party %q", file, x.Row(), party)
 		}
 		rows = append(rows, linkedRow{entity, row[person]})
+	}
+	if n := e.unread - before; n > 0 {
+		e.app.ui.warnf("%s: %s cannot be read, and count as people whom nobody else knows", file, plural(n, "row"))
 	}
 	return rows, nil
 }

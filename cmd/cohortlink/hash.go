@@ -485,24 +485,26 @@ func (h *hashRun) tell(s *hashSummary, aside []rowReason) error {
 type hashOutputs struct {
 	dir, party               string
 	filters, rowMap, receipt *formats.Output
-	inputs                   []string
+	setAside                 *formats.Output // given up where no row is
 }
 
 func (h *hashRun) openOutputs(party string) (*hashOutputs, error) {
-	o := &hashOutputs{dir: h.out, party: party, inputs: []string{h.extract, h.project, h.key, h.oldMap, h.optOut, h.eligible}}
-	o.inputs = slices.DeleteFunc(o.inputs, func(s string) bool { return s == "" })
+	o := &hashOutputs{dir: h.out, party: party}
+	inputs := []string{h.extract, h.project, h.key, h.oldMap, h.optOut, h.eligible}
+	inputs = slices.DeleteFunc(inputs, func(s string) bool { return s == "" })
 	var err error
 	open := func(suffix string, mode uint32) *formats.Output {
 		if err != nil {
 			return nil
 		}
 		var f *formats.Output
-		f, err = formats.Create(filepath.Join(h.out, party+suffix), formats.CreateOptions{Mode: fsMode(mode), Inputs: o.inputs})
+		f, err = formats.Create(filepath.Join(h.out, party+suffix), formats.CreateOptions{Mode: fsMode(mode), Inputs: inputs})
 		return f
 	}
 	o.filters = open(".filters", 0o644)
 	o.rowMap = open(".map.csv", 0o600)
 	o.receipt = open(".receipt.json", 0o600)
+	o.setAside = open(".set-aside.csv", 0o600)
 	if err != nil {
 		o.abort()
 		return nil, err
@@ -511,7 +513,7 @@ func (h *hashRun) openOutputs(party string) (*hashOutputs, error) {
 }
 
 func (o *hashOutputs) abort() {
-	for _, f := range []*formats.Output{o.filters, o.rowMap, o.receipt} {
+	for _, f := range []*formats.Output{o.filters, o.rowMap, o.receipt, o.setAside} {
 		if f != nil {
 			f.Abort()
 		}
@@ -523,21 +525,25 @@ func (o *hashOutputs) abort() {
 func (o *hashOutputs) commit(aside []rowReason) ([]string, error) {
 	name := func(suffix string) string { return filepath.Join(o.dir, o.party+suffix) }
 	files := []string{name(".filters"), name(".map.csv"), name(".receipt.json")}
+	outputs := []*formats.Output{o.rowMap, o.receipt, o.filters}
 	if len(aside) > 0 {
-		var b strings.Builder
-		b.WriteString("row,reason\n")
-		for _, r := range aside {
-			fmt.Fprintf(&b, "%d,\"%s\"\n", r.row, strings.ReplaceAll(r.reason, `"`, `""`))
-		}
-		if err := writeFile(name(".set-aside.csv"), 0o600, []byte(b.String())); err != nil {
+		if err := writeSetAside(o.setAside, aside); err != nil {
 			return nil, err
 		}
 		files = append(files, name(".set-aside.csv"))
+		outputs = slices.Insert(outputs, 0, o.setAside)
 	}
-	for _, f := range []*formats.Output{o.rowMap, o.receipt, o.filters} {
-		if err := f.Commit(); err != nil {
-			return nil, err
+	return files, formats.CommitAll(outputs...)
+}
+
+func writeSetAside(w io.Writer, aside []rowReason) error {
+	if _, err := io.WriteString(w, "row,reason\n"); err != nil {
+		return err
+	}
+	for _, r := range aside {
+		if _, err := fmt.Fprintf(w, "%d,\"%s\"\n", r.row, strings.ReplaceAll(r.reason, `"`, `""`)); err != nil {
+			return err
 		}
 	}
-	return files, nil
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"math"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -147,7 +148,7 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	return m, nil
 }
 
-// readFilters reads the files and refuses those that do not belong together.
+// readFilters reads the files, in the order of their parties, and refuses those that do not belong together.
 func readFilters(paths []string, schema, project string) ([]*formats.FiltersFile, error) {
 	var files []*formats.FiltersFile
 	for _, p := range paths {
@@ -163,7 +164,12 @@ func readFilters(paths []string, schema, project string) ([]*formats.FiltersFile
 		}
 		files = append(files, f)
 	}
-	return files, formats.CheckTogether(files)
+	if err := formats.CheckTogether(files); err != nil {
+		return nil, err
+	}
+	// In what order they were named must show nowhere.
+	slices.SortFunc(files, func(a, b *formats.FiltersFile) int { return strings.Compare(a.Header.Party, b.Header.Party) })
+	return files, nil
 }
 
 func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings formats.ProjectLinkage) *formats.LinkedManifest {
@@ -191,7 +197,7 @@ func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings form
 	return m
 }
 
-// needsOf merges the parties' lists of values, in the order in which they come.
+// needsOf merges the lists of values, in the order of files.
 func needsOf(files []*formats.FiltersFile) []formats.NeedLayout {
 	out := []formats.NeedLayout{}
 	at := map[string]int{}

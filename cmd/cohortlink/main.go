@@ -16,6 +16,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,22 +39,35 @@ const (
 func run(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// An interrupt stops the work, and takes away what was half written, whatever
-	// the work is waiting for.
-	context.AfterFunc(ctx, formats.AbortAll)
-
 	a := &app{ui: newUI(in, out, errs)}
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(out)
+	root.SetOut(a.ui.out)
 	root.SetErr(errs)
-	err := root.ExecuteContext(ctx)
-	if ctx.Err() != nil {
+	done := make(chan error, 1)
+	go func() { done <- root.ExecuteContext(ctx) }()
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		// What is half written is taken away whatever the work is busy with; then
+		// it has a moment to end by itself, since it may have put other things aside.
+		formats.AbortAll()
+		select {
+		case <-done:
+		case <-time.After(afterInterrupt):
+		}
+		err = ctx.Err()
+	}
+	if err != nil && ctx.Err() != nil {
 		err = errors.New("interrupted: nothing was left half written")
 	}
 	return a.ui.finish(err)
 }
+
+// afterInterrupt is how long work may go on after an interrupt.
+const afterInterrupt = 500 * time.Millisecond
 
 // app is what all commands share: the terminal, and the flags that all have.
 type app struct {
@@ -101,9 +115,10 @@ A first look, on an invented borough:   cohortlink demo
 A partner:                              cohortlink check, hash, attach
 The linkage unit:                       cohortlink project, link, size
 ` + exitHelp,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Version:       version(),
+		SilenceUsage:               true,
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		Version:                    version(),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil

@@ -57,6 +57,9 @@ fields changes every filter. Each partner's own column names go under its party.
 			if len(p.Parties) == 0 {
 				return usagef("name the parties, for example --party council --clean gp-k81001")
 			}
+			if err := checkNewNames(p); err != nil {
+				return err
+			}
 			text, err := formats.FormatProject(p)
 			if err != nil {
 				return usageError{err}
@@ -76,6 +79,24 @@ fields changes every filter. Each partner's own column names go under its party.
 	cmd.Flags().StringArrayVar(&parties, "party", nil, "a party; repeat for each")
 	cmd.Flags().StringArrayVar(&clean, "clean", nil, "a party that has no person twice; repeat for each")
 	return cmd
+}
+
+// checkNewNames refuses names before they are in a file: about a file that nobody has seen, a line number says nothing.
+func checkNewNames(p *formats.Project) error {
+	if err := formats.CheckName("project", p.Name); err != nil {
+		return usagef("%w\nname the project with --name", err)
+	}
+	seen := map[string]bool{}
+	for _, q := range p.Parties {
+		if err := formats.CheckName("party", q.Name); err != nil {
+			return usageError{err}
+		}
+		if seen[q.Name] {
+			return usagef("party %q is named twice", q.Name)
+		}
+		seen[q.Name] = true
+	}
+	return nil
 }
 
 // writeFile writes a small file whole or not at all, and never over another.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -135,7 +136,7 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 	if err := dir.Commit(); err != nil {
 		return nil, err
 	}
-	r.app.ui.sayf("wrote %s: %s; %s hidden", r.out, rule.Says(), plural(rel.Hidden(), "figure"))
+	r.app.ui.sayf("wrote %s: %s; %s hidden", r.out, strings.TrimSuffix(rule.Says(), "."), plural(rel.Hidden(), "figure"))
 	return rel, nil
 }
 

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -24,8 +24,8 @@ the test range and postcodes from areas that do not exist.
 		Example: `  cohortlink synth borough --people 20000
   cohortlink synth borough --people 50000 --setting dirty --seed 7`,
 		Args: args(1, 1, "a folder to write to"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			_, err := s.run(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := s.run(cmd.Context(), args[0])
 			return err
 		},
 	}
@@ -59,6 +59,12 @@ func (s *synthRun) settings() (borough.Settings, error) {
 	default:
 		return out, usagef("--setting is clean or dirty")
 	}
+	switch {
+	case s.people < 1:
+		return out, usagef("--people is 1 or more")
+	case !(s.withheld >= 0 && s.withheld <= 1):
+		return out, usagef("--nhs-withheld is a share, from 0 to 1")
+	}
 	out.People, out.Seed, out.NHSWithheld = s.people, s.seed, s.withheld
 	switch c := borough.Council(s.council); c {
 	case borough.CouncilIndex, borough.CouncilSocialCare, borough.CouncilTax:
@@ -72,26 +78,41 @@ func (s *synthRun) settings() (borough.Settings, error) {
 	return out, nil
 }
 
-func (s *synthRun) run(dir string) (*borough.Summary, error) {
+func (s *synthRun) run(ctx context.Context, dir string) (*borough.Summary, error) {
 	settings, err := s.settings()
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, errorf("make the folder %s: %w", dir, because(err))
-	}
-	m := s.app.ui.meter("invent people", "households")
-	sum, err := borough.Generate(dir, settings, func(done, total int) { m.set(uint64(done), uint64(total)) })
-	m.done()
+	out, err := formats.CreateDir(dir, 0)
 	if err != nil {
 		return nil, err
+	}
+	defer os.RemoveAll(out.Folder()) // an interrupt aborts out, perhaps while the next file is begun
+	defer out.Abort()
+	m := s.app.ui.meter("invent people", "people")
+	sum, err := borough.Generate(out.Folder(), settings, func(done, total int) error {
+		m.set(uint64(done), uint64(total))
+		return ctx.Err()
+	})
+	m.done()
+	if err != nil {
+		return nil, errorf("invent a borough in %s: %w", dir, because(err))
 	}
 	text, err := formats.FormatProject(boroughProject("borough", &sum))
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "project.yaml")
-	if err := writeFile(path, 0o644, text); err != nil {
+	project, err := out.Create("project.yaml", 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := project.Write(text); err != nil {
+		return nil, err
+	}
+	if err := project.Commit(); err != nil {
+		return nil, err
+	}
+	if err := out.Commit(); err != nil {
 		return nil, err
 	}
 	if s.json {

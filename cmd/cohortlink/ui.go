@@ -25,24 +25,41 @@ import (
 // No line ever holds a cell of an extract, a key or a record ID. Strings from
 // outside are quoted with %q, so that they cannot steer a terminal.
 type ui struct {
-	in        io.Reader
-	out, errs io.Writer
-	quiet     bool
-	hush      bool // says nothing of its own accord, but shows progress
-	terminal  bool // errs is one
-	mu        sync.Mutex
-	bar       *progressbar.ProgressBar
+	in       io.Reader
+	out      *resultWriter
+	errs     io.Writer
+	quiet    bool
+	hush     bool // says nothing of its own accord, but shows progress
+	terminal bool // errs is one
+	mu       sync.Mutex
+	bar      *progressbar.ProgressBar
 }
 
 func newUI(in io.Reader, out, errs io.Writer) *ui {
 	f, ok := errs.(*os.File)
-	return &ui{in: in, out: out, errs: errs, terminal: ok && term.IsTerminal(int(f.Fd()))}
+	return &ui{in: in, out: &resultWriter{w: out}, errs: errs, terminal: ok && term.IsTerminal(int(f.Fd()))}
 }
 
 // hushed is a voice for steps of a longer story, which is told by the caller: their
 // results and remarks are dropped, warnings and progress are not.
 func (u *ui) hushed() *ui {
-	return &ui{in: u.in, out: io.Discard, errs: u.errs, quiet: u.quiet, hush: true, terminal: u.terminal}
+	return &ui{in: u.in, out: &resultWriter{w: io.Discard}, errs: u.errs, quiet: u.quiet, hush: true, terminal: u.terminal}
+}
+
+// resultWriter is standard output, and keeps the first error: a result that did not
+// get out whole must not end as if it had, whoever wrote it.
+type resultWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (r *resultWriter) Write(p []byte) (int, error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	n, err := r.w.Write(p)
+	r.err = err
+	return n, err
 }
 
 func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
@@ -76,6 +93,9 @@ func (u *ui) resultJSON(v any) error {
 // finish says what went wrong, if anything, and returns the exit code. What an
 // error says after its first line is a hint.
 func (u *ui) finish(err error) int {
+	if out := u.out.err; out != nil && (err == nil || exitCode(err) == exitSetAside || errors.Is(err, out)) {
+		err = errorf("standard output takes no more: %w", because(out))
+	}
 	code := exitCode(err)
 	if err == nil {
 		return code

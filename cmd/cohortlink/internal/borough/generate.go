@@ -64,9 +64,10 @@ type Party struct {
 // with spaces between, a line for each record that differs from the person's current facts, or is a twin's or a junior's). The folder is made if need be; nothing in it
 // is overwritten, and nothing appears in it before all is written. The same settings give the same bytes, whatever the machine.
 //
-// progress, if not nil, is called now and then from the calling goroutine with the number of people drawn and wanted.
+// progress, if not nil, is called now and then from the calling goroutine with the number of people drawn and wanted;
+// an error from it ends the work, and nothing is left of it.
 // Memory does not grow with the number of people but for the list of NHS numbers (4 MB) and half a megabyte a party.
-func Generate(dir string, s Settings, progress func(done, total int)) (Summary, error) {
+func Generate(dir string, s Settings, progress func(done, total int) error) (Summary, error) {
 	if err := s.check(); err != nil {
 		return Summary{}, fmt.Errorf("borough settings: %w", err)
 	}
@@ -139,7 +140,7 @@ type drawn struct {
 
 // draw invents households until there are enough people and hands each to take, in order. Runs of households are drawn in parallel; since
 // each has random numbers of its own, the number of workers changes nothing.
-func (f *folk) draw(ps []party, take func(*drawn) error, progress func(done, total int)) error {
+func (f *folk) draw(ps []party, take func(*drawn) error, progress func(done, total int) error) error {
 	const run = 256 // households
 	type job struct {
 		first int // household
@@ -194,7 +195,9 @@ func (f *folk) draw(ps []party, take func(*drawn) error, progress func(done, tot
 			}
 		}
 		if progress != nil {
-			progress(min(people, f.s.People), f.s.People)
+			if err := progress(min(people, f.s.People), f.s.People); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
