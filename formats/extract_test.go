@@ -372,6 +372,32 @@ func overwrite(t interface{ Fatal(...any) }, path string, data []byte) {
 	}
 }
 
+// A first line that is a record is refused, and nothing of it is said. Names that look a little like cells are names.
+func TestHeaderThatIsARecord(t *testing.T) {
+	for _, c := range []struct{ line, says string }{
+		{"Zebedee,Quillfeather,04/07/1951", "column 3 is a date"},
+		{"Zebedee,1951-07-04,Quillfeather", "column 2 is a date"},
+		{"Zebedee,Zebedee,OB1 1AA", "column 3 is a postcode"},
+		{"Zebedee,999 398 2598", "column 2 is a number of ten digits"},
+	} {
+		_, err := OpenExtract(writeFile(t, "x.csv", []byte(c.line+"\nb,c,d\n")), ExtractOptions{})
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("got %v, want one that says %q", err, c.says)
+			continue
+		}
+		for cell := range strings.SplitSeq(c.line, ",") {
+			if strings.Contains(err.Error(), cell) {
+				t.Errorf("%q is in the error", cell)
+			}
+		}
+	}
+	for _, line := range []string{"id,2019,2019-20,q1 2", "NHS No,A1,E11,ICD 10", "1,2,3"} {
+		if _, err := OpenExtract(writeFile(t, "x.csv", []byte(line+"\n1,2,3,4\n")), ExtractOptions{}); err != nil {
+			t.Errorf("the header %q: %v", line, err)
+		}
+	}
+}
+
 // What stands in a row never reaches a message about it.
 func TestErrorsHideCells(t *testing.T) {
 	const secret = "Canary"

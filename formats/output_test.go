@@ -2,6 +2,7 @@ package formats
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -310,4 +311,38 @@ func TestOutputWithoutHardLinks(t *testing.T) {
 	if b, _ := os.ReadFile(place); string(b) != "theirs" {
 		t.Errorf("the file holds %q", b)
 	}
+}
+
+// Files that belong together all appear, or none: when one cannot, those before it are taken back and those after it aborted.
+func TestCommitAll(t *testing.T) {
+	folder := t.TempDir()
+	begin := func() (outs []*Output) {
+		for _, name := range []string{"a.csv", "b.csv", "c.csv"} {
+			o := mustCreate(t, filepath.Join(folder, name), CreateOptions{})
+			io.WriteString(o, name)
+			outs = append(outs, o)
+		}
+		return outs
+	}
+	outs := begin()
+	if err := os.WriteFile(filepath.Join(folder, "b.csv"), []byte("somebody else's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := CommitAll(outs...); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "b.csv exists") {
+		t.Errorf("got %v", err)
+	}
+	onlyThese(t, folder, "b.csv")
+	if err := os.Remove(filepath.Join(folder, "b.csv")); err != nil {
+		t.Fatal(err)
+	}
+	outs = begin()
+	outs[2].Abort()
+	if err := CommitAll(outs...); !errors.Is(err, ErrAborted) {
+		t.Errorf("got %v", err)
+	}
+	onlyThese(t, folder)
+	if err := CommitAll(begin()...); err != nil {
+		t.Error(err)
+	}
+	onlyThese(t, folder, "a.csv", "b.csv", "c.csv")
 }

@@ -2,6 +2,7 @@ package linkage
 
 import (
 	"math"
+	"sync"
 
 	"cohortlink/linkage/overlap"
 )
@@ -121,18 +122,22 @@ func below(score float64) int {
 
 // solve alternates between Λ, given each π, and π, given Λ.
 func (m *nullModel) solve() {
-	const rounds = 8
+	const rounds = 4 // more change the shares by less than their noise
 	for range rounds {
+		var wg sync.WaitGroup
 		for s := range m.perPair {
-			null := &m.perPair[s]
-			for k := range null {
-				null[k] = m.solveNull(s, k)
-			}
-			// More can only be above a lower score.
-			for k := grid - 1; k >= 0; k-- {
-				null[k] = max(null[k], null[k+1])
-			}
+			wg.Go(func() {
+				null := &m.perPair[s]
+				for k := range null {
+					null[k] = m.solveNull(s, k)
+				}
+				// More can only be above a lower score.
+				for k := grid - 1; k >= 0; k-- {
+					null[k] = max(null[k], null[k+1])
+				}
+			})
 		}
+		wg.Wait()
 		m.solveShares()
 	}
 
@@ -251,7 +256,7 @@ func (m *nullModel) solveNull(stratum, k int) float64 {
 		return most / float64(largest) // strangers are everywhere: how many does not matter
 	}
 	lo, hi := 0.0, most
-	for range 40 {
+	for range 28 { // to within 2e-7 of a stranger a record
 		mid := (lo + hi) / 2
 		var expected float64
 		for i := stratum; i < len(m.looks); i += strata {
@@ -312,7 +317,7 @@ func (f forest) join(a, b int32) {
 type Threshold struct {
 	overlap.Ratio
 	Auto     bool
-	Nothing  bool // no sign of any person shared was found
+	Nothing  bool // no sign of any person shared was found: only equal filters are linked
 	Estimate Estimate
 }
 
@@ -345,32 +350,27 @@ func (m *nullModel) choose(given *overlap.Ratio) Threshold {
 	for best > 1 && m.f1(best) < top-indifferent {
 		best--
 	}
-	// With no one shared, the true pairs found are noise about what strangers score.
-	if found, wrong := m.found[best], m.wrong[best]; found < 3 || found < 4*math.Sqrt(found+wrong) {
-		t := m.at(ratio(m.noStranger()))
+	if !m.credible(best) {
+		t := m.at(ratio(grid))
 		t.Nothing = true
 		return t
 	}
 	return m.at(ratio(best))
 }
 
-// noStranger is the lowest step that is above every second best seen and that no
-// stranger is expected to reach by half a pair.
-func (m *nullModel) noStranger() int {
-	k := grid
-	for k > 1 && m.wrong[k-1] < 0.5 && !m.strangersAt(k-1) {
-		k--
+// credible reports whether the true pairs found at a step are more than noise: that
+// of counting them, of the strangers among them, and of how well the sample tells
+// that no stranger is there. In small files a good part of all records is enough.
+func (m *nullModel) credible(k int) bool {
+	var noise, most float64
+	for i := range m.looks {
+		l := &m.looks[i]
+		f := max(leastF, math.Exp(-m.perPair[l.stratum][k]*float64(l.size)))
+		noise += l.weight * l.weight * l.n * (1 - f) / f / 4
+		most += l.weight * l.n / 2
 	}
-	return k
-}
-
-func (m *nullModel) strangersAt(k int) bool {
-	for s := range m.perPair {
-		if m.perPair[s][k] > 0 {
-			return true
-		}
-	}
-	return false
+	found := m.found[k]
+	return found >= 3 && (found >= 5*math.Sqrt(found+m.wrong[k]+noise) || found >= 0.3*most)
 }
 
 func (m *nullModel) f1(k int) float64 {

@@ -73,8 +73,7 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 					return
 				}
 				t := &tiles[i]
-				found[i] = r.compare(t)
-				kept.Add(int64(len(found[i])))
+				found[i] = r.compare(t, &kept)
 				r.progress("compare", done.Add(t.pairs), total)
 			}
 		})
@@ -97,10 +96,15 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 	return pairs, total, nil
 }
 
-func (r *run) compare(t *tile) []Pair {
+// compare works on a tile, and adds the pairs it keeps to kept as it goes. Once that
+// is over the limit the run has failed, and what else is found is dropped.
+func (r *run) compare(t *tile, kept *atomic.Int64) []Pair {
 	var out []Pair
 	fa, fb := r.first[t.a], r.first[t.b]
 	t.join.Pairs(t.lo, t.hi, func(hits []overlap.Hit) {
+		if kept.Add(int64(len(hits))) > int64(r.MaxPairs) {
+			return
+		}
 		for _, h := range hits {
 			a, b := int32(fa)+h.A, int32(fb)+h.B
 			if a > b {

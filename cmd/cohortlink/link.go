@@ -234,7 +234,7 @@ func howChosen(res *linkage.Result) string {
 	case !res.Auto:
 		return "given by the analyst"
 	case res.Nothing:
-		return "no sign was found that the parties share anybody; the threshold is above every score seen between strangers, so that nobody is linked by chance"
+		return "no sign was found that the parties share anybody, or there are too few records to tell; only records whose filters are equal are linked"
 	default:
 		return "chosen from the scores, without truth: in another party that holds each person once, a record's second-best match is somebody else, which tells how high strangers score; the threshold is where the expected balance of wrong and missed links (F1) is best"
 	}
