@@ -293,8 +293,8 @@ func TestLinkOddInputs(t *testing.T) {
 		{"empty filters", []Party{same("a", 0, 50, 0, true), same("b", 1000, 50, 0, true)}, 100},
 		{"empty filters, not clean", []Party{same("a", 0, 50, 0, false)}, 50},
 		{"full filters", []Party{same("a", 0, 50, ^uint64(0), true), same("b", 1000, 50, ^uint64(0), true)}, -1},
-		{"thousands alike in one party", []Party{same("a", 0, 2000, half, false)}, 2000},
-		{"thousands alike in two parties", []Party{same("a", 0, 1500, half, true), same("b", 5000, 1500, half, true)}, -1},
+		{"hundreds alike in one party", []Party{same("a", 0, 700, half, false)}, 700},
+		{"hundreds alike in two parties", []Party{same("a", 0, 500, half, true), same("b", 5000, 500, half, true)}, -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, threshold := range []string{"", "0.8", "1"} {
