@@ -2,7 +2,7 @@
 # What linking two invented boroughs comes to, from end to end: invent, hash each party's extract, link with
 # "threshold: auto", attach, evaluate. Prints the settings and one table: precision, recall and F1 over all pairs,
 # over complete pairs (both records hold names, a date of birth, and a postcode or an NHS number), and, beside them,
-# what clear text reaches with the best threshold (cleartext.py; left out without --cleartext).
+# what clear text reaches with the best threshold (cleartext.py, run with $PYTHON; left out without --cleartext).
 #
 #   testdata/borough/measure.sh [--cleartext] COHORTLINK FOLDER
 #
@@ -56,7 +56,7 @@ case_links() {
 row() {
 	awk -v name="$1" -v label="$2" -v start="$3" 'index($0, start) == 1 && NF >= 4 {
 		printf "%-22s%-24s%10s%10s%10s\n", name, label, $(NF-2), $(NF-1), $NF; found = 1; exit
-	} END { exit !found }' "$4"
+	} END { if (!found) { print "measure.sh: no line of scores in " FILENAME | "cat >&2"; exit 1 } }' "$4"
 }
 
 grep -v '^#' "$here/settings.txt"
@@ -74,13 +74,15 @@ for setting in $settings; do
 		1) numbers="unknown" ;;
 		*) numbers="$(awk -v s="$share" 'BEGIN { printf "%.0f", 100 - 100 * s }') % known" ;;
 		esac
-		row "$setting, $numbers" all "all pairs" "$case/evaluate.txt"
-		row "" complete "complete pairs" "$case/evaluate.txt"
+		row "$setting, $numbers" all "pairs " "$case/evaluate.txt"
+		row "" complete "complete pairs " "$case/evaluate.txt"
 		if [ -n "$cleartext" ]; then
-			[ -e "$case/cleartext.txt" ] || python3 "$here/cleartext.py" "$case" >"$case/cleartext.tmp"
+			[ -e "$case/cleartext.txt" ] || "${PYTHON:-python3}" "$here/cleartext.py" "$case" >"$case/cleartext.tmp"
 			[ -e "$case/cleartext.txt" ] || mv "$case/cleartext.tmp" "$case/cleartext.txt"
-			row "" "all, clear text" "all pairs" "$case/cleartext.txt"
-			row "" "complete, clear text" "complete pairs" "$case/cleartext.txt"
+			row "" "all, clear, mean" "pairs, mean " "$case/cleartext.txt"
+			row "" "  after joining" "pairs, mean, persons " "$case/cleartext.txt"
+			row "" "all, clear, bits" "pairs, bits " "$case/cleartext.txt"
+			row "" "  after joining" "pairs, bits, persons " "$case/cleartext.txt"
 		fi
 	done
 done
