@@ -242,7 +242,7 @@ func (d *demoRun) tell(sum *borough.Summary, m *formats.LinkedManifest, rel *coh
 	ui.resultf("  precision %.4f: of 10,000 pairs joined, %s are two people\n", s.Precision, thousands(int(10000*(1-s.Precision)+0.5)))
 	ui.resultf("  recall    %.4f: of 10,000 pairs that are one person, %s were missed\n", s.Recall, thousands(int(10000*(1-s.Recall)+0.5)))
 	if c := e.Complete; c != nil {
-		ui.resultf("  precision %.4f and recall %.4f of pairs whose two records both hold names, a\n            date of birth, and a postcode or an NHS number\n", c.Scores.Precision, c.Scores.Recall)
+		ui.resultf("  Of pairs whose two records both hold names, a date of birth, and a postcode or an\n  NHS number: precision %.4f, recall %.4f\n", c.Scores.Precision, c.Scores.Recall)
 	}
 	ui.resultf("\nAll of it lies in %s, by who holds it; it took %s:\n", d.out, took.Round(100*time.Millisecond))
 	for _, f := range [][2]string{

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
@@ -243,36 +245,53 @@ func (e *evaluateRun) readLinkedExtract(l *linkedRecords, file string, project *
 			return err
 		}
 	}
-	for {
+	for unread := 0; ; {
 		row, err := x.Next()
-		if err == io.EOF {
+		var bad *formats.RowError
+		switch {
+		case err == io.EOF:
+			if unread > 0 {
+				e.app.ui.warnf("%s: %s cannot be read: neither found nor missed", file, plural(unread, "row"))
+			}
 			return nil
-		} else if err != nil {
-			return errorf("%s: %w", file, err)
+		case errors.As(err, &bad):
+			unread++
+			l.add(truth.unknown(), "", false, "")
+			continue
+		case err != nil:
+			return err
 		}
 		if rid < 0 {
 			rid = slices.IndexFunc(row, func(cell string) bool { _, ok := known[cell]; return ok })
 			if rid < 0 {
-				return errorf("%s: row 1: no column holds a record number that the truth knows for party %q", file, party)
+				return errorf("%s: row %d: no column holds a record number that the truth knows for party %q", file, x.Row(), party)
 			}
 		}
 		at, ok := known[row[rid]]
 		if !ok {
-			return errorf("%s: row %d: the truth does not know this record of party %q", file, x.Row(), party)
-		}
-		// A row that was set aside is in no person: it is a person of its own.
-		p := -1 - len(l.person)
-		if row[person] != "" {
-			p = intern(l.persons, row[person])
+			hint := ""
+			if e.ridColumn == "" {
+				hint = fmt.Sprintf("\nthe record number was looked for in column %q: name another with --record-key", x.Header()[rid])
+			}
+			return errorf("%s: row %d: the truth does not know this record of party %q%s", file, x.Row(), party, hint)
 		}
 		complete, number := h.of(row)
-		n := -1
-		if number != "" {
-			n = intern(l.numbers, number)
-		}
-		l.person = append(l.person, p)
-		l.truthRow = append(l.truthRow, at)
-		l.complete = append(l.complete, complete)
-		l.number = append(l.number, n)
+		l.add(at, row[person], complete, number)
 	}
+}
+
+// add adds a record. A row that was set aside has no person ID, is in no person,
+// and so is a person of its own.
+func (l *linkedRecords) add(truthRow int, personID string, complete bool, number string) {
+	p, n := -1-len(l.person), -1
+	if personID != "" {
+		p = intern(l.persons, personID)
+	}
+	if number != "" {
+		n = intern(l.numbers, number)
+	}
+	l.person = append(l.person, p)
+	l.truthRow = append(l.truthRow, truthRow)
+	l.complete = append(l.complete, complete)
+	l.number = append(l.number, n)
 }

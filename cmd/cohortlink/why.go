@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -77,7 +78,7 @@ func readTruth(path string) (*truthTable, error) {
 		if err == io.EOF {
 			return t, nil
 		} else if err != nil {
-			return nil, errorf("%s: %w", path, err)
+			return nil, inFile(path, err)
 		}
 		party := t.row[row[at[1]]]
 		if party == nil {
@@ -132,7 +133,7 @@ func (t *truthTable) readEvents(path string) error {
 		if err == io.EOF {
 			return nil
 		} else if err != nil {
-			return errorf("%s: %w", path, err)
+			return inFile(path, err)
 		}
 		i, ok := t.row[row[at[0]]][row[at[1]]]
 		if !ok {
@@ -148,6 +149,35 @@ func (t *truthTable) readEvents(path string) error {
 			t.junior[i] = t.junior[i] || word == juniorCause
 		}
 	}
+}
+
+// unknown adds a record of which nothing is known, a person of its own, and returns
+// its row.
+func (t *truthTable) unknown() int {
+	at := len(t.entity)
+	t.entity = append(t.entity, -1-at)
+	if t.household != nil {
+		t.household = append(t.household, -1)
+	}
+	if t.twin != nil {
+		t.twin = append(t.twin, false)
+	}
+	for d := range t.groups {
+		t.groups[d].Of = append(t.groups[d].Of, "")
+	}
+	if t.causes != nil {
+		t.causes, t.junior = append(t.causes, nil), append(t.junior, false)
+	}
+	return at
+}
+
+// inFile names the file of a row that cannot be read. Other errors of an extract
+// name it themselves.
+func inFile(path string, err error) error {
+	if bad := (*formats.RowError)(nil); errors.As(err, &bad) {
+		return errorf("%s: %w", path, err)
+	}
+	return err
 }
 
 // columnsOf finds columns that a table must have.

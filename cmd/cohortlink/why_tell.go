@@ -118,7 +118,10 @@ func percent(s quality.Share) string {
 
 // interval is empty for sums, which have none.
 func interval(s quality.Share) string {
-	if s.High == 0 {
+	switch {
+	case s.Whole == 0:
+		return "–"
+	case s.High == 0:
 		return ""
 	}
 	return fmt.Sprintf("%.1f to %.1f", 100*s.Low, 100*s.High)
