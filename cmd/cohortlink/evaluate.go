@@ -251,7 +251,7 @@ func (e *evaluateRun) readLinkedExtract(l *linkedRecords, file string, project *
 		switch {
 		case err == io.EOF:
 			if unread > 0 {
-				e.app.ui.warnf("%s: %s cannot be read: neither found nor missed", file, plural(unread, "row"))
+				e.app.ui.warnf("%s: %s cannot be read, and count as people whom nobody else knows", file, plural(unread, "row"))
 			}
 			return nil
 		case errors.As(err, &bad):
