@@ -36,7 +36,7 @@ case_links() {
 	"$program" synth "$case" -q --people "$people" --seed "$seed" --practices "$practices" --council "$council" \
 		--setting "$setting" --nhs-withheld "$share"
 	project=$case/project.yaml
-	"$program" key new -q --project "$project" -o "$case/project.key"
+	"$program" key new -q --project "$project" -o "$case/project.key" >"$case/key.txt"
 	for extract in "$case"/*/extract.*; do
 		dir=$(dirname "$extract")
 		party=$(basename "$dir")
