@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What clear text reaches on an invented borough, with a threshold that knows the truth.
 
-    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install numpy==2.4.6 rapidfuzz==3.14.6 scipy PyYAML
+    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install numpy==2.4.6 rapidfuzz==3.14.6 PyYAML==6.0.3 scipy==1.17.1
     /tmp/venv/bin/python cleartext.py FOLDER        a folder that "cohortlink synth" (or measure.sh) wrote
 
 It is what a linkage of names and numbers in the clear is held against. What is done:
