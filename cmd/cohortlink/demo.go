@@ -220,12 +220,15 @@ func (d *demoRun) size() (*cohort.Release, error) {
 }
 
 func (d *demoRun) evaluate(sum *borough.Summary) (*evaluation, error) {
-	e := evaluateRun{app: d.steps, truth: d.path(demoTruth, "truth.csv"), project: d.path("project.yaml")}
+	e := evaluateRun{app: d.steps, truth: d.path(demoTruth, "truth.csv"), events: d.path(demoTruth, "events.csv"), project: d.path("project.yaml"),
+		complete: true, html: d.whyPage(), invented: true}
 	for _, p := range sum.Parties {
 		e.files = append(e.files, d.linkedExtract(p))
 	}
 	return e.run()
 }
+
+func (d *demoRun) whyPage() string { return d.path(demoTruth, "why.html") }
 
 func (d *demoRun) tell(sum *borough.Summary, m *formats.LinkedManifest, rel *cohort.Release, e *evaluation, took time.Duration) {
 	ui := d.app.ui
@@ -246,6 +249,9 @@ func (d *demoRun) tell(sum *borough.Summary, m *formats.LinkedManifest, rel *coh
 	ui.resultf("\nThe truth, which only an invented borough has:\n")
 	ui.resultf("  precision %.4f: of 10,000 pairs joined, %s are two people\n", s.Precision, thousands(int(10000*(1-s.Precision)+0.5)))
 	ui.resultf("  recall    %.4f: of 10,000 pairs that are one person, %s were missed\n", s.Recall, thousands(int(10000*(1-s.Recall)+0.5)))
+	if c := e.Complete; c != nil {
+		ui.resultf("  Of pairs whose two records both hold names, a date of birth, and a postcode or an\n  NHS number: precision %.4f, recall %.4f\n", c.Scores.Precision, c.Scores.Recall)
+	}
 	ui.resultf("\nAll of it lies in %s, by who holds it; it took %s:\n", d.out, took.Round(100*time.Millisecond))
 	for _, f := range [][2]string{
 		{d.path(demoPartners, "council"), "what a partner has: extract, map, receipt, links, linked extract"},
@@ -253,6 +259,7 @@ func (d *demoRun) tell(sum *borough.Summary, m *formats.LinkedManifest, rel *coh
 		{d.path(demoUnit, "linked"), "what the unit made: links, manifest"},
 		{d.path(demoCommissioner, "report.html"), "what the commissioner gets: open it in a browser"},
 		{d.path(demoTruth), "who is who, and what is wrong in each record and why"},
+		{d.whyPage(), "whose links were missed, and why: open it in a browser"},
 	} {
 		ui.resultf("  %-*s  %s\n", len(d.path(demoCommissioner, "report.html")), f[0], f[1])
 	}

@@ -99,29 +99,28 @@ func readSweep(linked, maps string, entities map[string][]int) (*sweep, error) {
 // sweepStep is how far apart the thresholds of a sweep are.
 const sweepStep = 0.01
 
-func (s *sweep) rows(within bool) []sweepRow {
-	var out []sweepRow
-	q := quality.Records{Person: make([]int, len(s.entity)), Entity: s.entity, Party: s.party, Within: within}
-	for k := 0; ; k++ {
-		// From the first whole hundredth above the floor.
-		t := (float64(int(s.floor/sweepStep)) + 1 + float64(k)) * sweepStep
-		if t > 1 {
-			return out
-		}
+// points scores the linkage at each whole hundredth from the first above the floor
+// to the last at which there are links.
+func (s *sweep) points(within bool) ([]quality.Point, error) {
+	var top float64
+	for _, p := range s.pairs {
+		top = max(top, p.Score)
+	}
+	var thresholds []float64
+	for k := int(s.floor/sweepStep) + 1; float64(k)*sweepStep <= top; k++ {
+		thresholds = append(thresholds, float64(k)*sweepStep)
+	}
+	persons := make([]int, len(s.entity))
+	return quality.Sweep(quality.Records{Entity: s.entity, Party: s.party, Within: within}, thresholds, func(t float64) ([]int, error) {
 		person, n, _ := linkage.Persons(s.first, s.clean, s.pairs, t, s.floor)
-		for i := range q.Person {
-			if i < len(person) {
-				q.Person[i] = int(person[i])
-			} else {
-				q.Person[i] = n + i
+		for i := range persons {
+			// A row that was set aside is a person of its own.
+			if persons[i] = n + i; i < len(person) {
+				persons[i] = int(person[i])
 			}
 		}
-		got := quality.Score(q)
-		out = append(out, sweepRow{t, got.Precision, got.Recall, got.F1})
-		if got.TruePositives+got.FalsePositives == 0 {
-			return out
-		}
-	}
+		return persons, nil
+	})
 }
 
 // findMap finds a party's map in a folder, or in the party's folder inside it.
