@@ -98,7 +98,11 @@ func (s *Schema) Check() error {
 // normalisation, so that two partners can never normalise differently without
 // knowing.
 func (s *Schema) Fingerprint() string {
-	sum := sha256.Sum256(s.canonical(norm.Digest()))
+	return fingerprint(s.canonical(norm.Digest()))
+}
+
+func fingerprint(canonical []byte) string {
+	sum := sha256.Sum256(canonical)
 	return hex.EncodeToString(sum[:])
 }
 
