@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -52,10 +53,17 @@ func TestKeyFileRoundTrip(t *testing.T) {
 
 // TestKeyFileDamage changes, drops and doubles every character of a key file, and
 // cuts it short at each. None gives another key; and outside the comment, none that
-// is more than case or white space goes unnoticed.
+// is more than case or white space goes unnoticed. Without its fingerprint line the
+// checksum alone has to notice.
 func TestKeyFileDamage(t *testing.T) {
 	k := testKey(t, "borough-2_b")
 	text := string(k.Text())
+	damage(t, k, text)
+	lines := strings.SplitAfter(text, "\n")
+	damage(t, k, strings.Join(slices.Delete(lines, 2, 3), ""))
+}
+
+func damage(t *testing.T, k *Key, text string) {
 	comment := strings.Index(text, "#")
 	commentEnd := comment + strings.IndexByte(text[comment:], '\n')
 	const (
@@ -103,7 +111,7 @@ func TestKeyFileDamage(t *testing.T) {
 			try(i, text[:i], refused)
 		}
 	}
-	if tried < 200*127 {
+	if tried < 200*126 {
 		t.Errorf("only %d damaged key files tried", tried)
 	}
 }

@@ -222,7 +222,7 @@ func die(t *testing.T, mode string) {
 		w.Hash(nil, nil)
 	case "goroutine":
 		done := make(chan bool)
-		go func(k Key) { k.derive("", -1); close(done) }(*k)
+		go func(k Key) { k.derive("field/surname", 1<<20); close(done) }(*k)
 		<-done
 	case "plain": // to see that it would be seen
 		panic(fmt.Sprintf("%x", k.secret()))
