@@ -116,8 +116,8 @@ func groups(s string) string {
 }
 
 // ParseKey reads a key file. It forgives what typing and copying do: letters in
-// either case, white space anywhere in a line, blank lines, a byte order mark, line
-// ends of Windows. Anything else that differs from what Text wrote, comments aside,
+// either case, white space inside and around the values, blank lines, a byte order
+// mark, line ends of Windows. Anything else that differs from what Text wrote, comments aside,
 // is damage. Errors never show any part of the file.
 func ParseKey(text []byte) (*Key, error) {
 	if len(text) > maxKeyFile {

@@ -1,11 +1,13 @@
 package hashing
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -232,6 +234,35 @@ func hexFilter(words []uint64) string {
 		b = binary.LittleEndian.AppendUint64(b, w)
 	}
 	return hex.EncodeToString(b)
+}
+
+// TestVectorsAreTheScripts: nobody has mended the vectors, or the example, by hand.
+func TestVectorsAreTheScripts(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is not on this machine, so vectors.py is not run")
+	}
+	run := func(args ...string) []byte {
+		out, err := exec.Command(python, append([]string{"testdata/vectors.py"}, args...)...).Output()
+		if err != nil {
+			t.Fatalf("vectors.py: %v", err)
+		}
+		return out
+	}
+	want, err := os.ReadFile("testdata/vectors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(run(), want) {
+		t.Error("testdata/vectors.json is not what vectors.py makes: run it again")
+	}
+	page, err := os.ReadFile("SPEC.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), "```example\n"+string(run("example"))+"```\n") {
+		t.Error("SPEC.md's example is not what vectors.py makes")
+	}
 }
 
 // TestSpecExample computes each line of the example in SPEC.md.

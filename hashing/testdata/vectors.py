@@ -8,6 +8,7 @@ Python's standard library only. It was written from SPEC.md, not from the Go cod
 where the two differ, one of them misreads the page.
 """
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -108,16 +109,15 @@ def tokens(kind, text):
 
 # Positions and records
 
+@functools.lru_cache(maxsize=None)
 def positions(key, token, k, length):
-    out, c = [], 0
+    out, c = {}, 0  # a dict keeps the order of drawing
     while True:
         digest, c = mac(key, c.to_bytes(4, "big") + token), c + 1
         for i in range(0, 32, 4):
-            p = int.from_bytes(digest[i:i + 4], "big") % length
-            if p not in out:
-                out.append(p)
+            out[int.from_bytes(digest[i:i + 4], "big") % length] = True
             if len(out) == k:
-                return out
+                return list(out)
 
 
 def filter_of(secret, schema, texts):
