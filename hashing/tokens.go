@@ -87,7 +87,8 @@ func positioned(t *tokenList, text string) {
 // digit, the month, the day and its last digit. A slip in one digit costs one or
 // two of the six, and the century, which nearly all share, is no token of its
 // own: eight digits, each tagged with its place, would leave strangers of one
-// generation alike in three or four of the eight.
+// generation alike in three or four of the eight, and were measured: F1 .944 in place
+// of .986 on febrl4, .663 in place of .790 on anonlink-5party (SPEC.md, "date").
 // A part that is not known is '-' and gives no token.
 func dateTokens(t *tokenList, text string) {
 	part := func(tag byte, from, to int) {
