@@ -1,31 +1,31 @@
 package hashing
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
-	"sync"
 
 	"cohortlink/hashing/norm"
 )
 
 // MinEvidence is the least share of the schema's weight that a record's usable
 // values must carry. Below it a record (a sex and a postcode, say) would be alike
-// to many strangers, so it is set aside, not hashed.
+// to many strangers, so it is set aside, not hashed. It is part of what the
+// encoding's name in the fingerprint stands for.
 const MinEvidence = 0.4
+
+// maxText is the longest canonical text, in bytes, that is hashed. A longer one is
+// a note, or a quote that was never closed: its tokens would fill the filter, and
+// make the record alike to everybody.
+const maxText = 256
 
 // A Hasher makes filters for one schema and key. It is safe for concurrent use:
 // each call to Worker gives a hasher of its own for one goroutine.
+//
+// A Hasher and its Workers hold keys, people's values and what was drawn for them
+// behind function values, for the reason given at Key.
 type Hasher struct {
-	schema Schema
-	ks     []int
-	keys   [][]byte
-	norms  []*norm.Normaliser
-	total  float64
-	shared []*positionCache
+	words  int
+	worker func() *worker
 }
 
 // NewHasher checks the schema and binds it to the key. normalise holds the options of
@@ -41,22 +41,24 @@ func NewHasher(s Schema, key *Key, normalise []norm.Options) (*Hasher, error) {
 	if len(normalise) != len(s.Fields) {
 		return nil, errors.New("hashing: normaliser options do not match the fields")
 	}
-	h := &Hasher{schema: s, ks: s.bitsPerToken()}
+	fields := make([]boundField, len(s.Fields))
+	total := 0
 	for i, f := range s.Fields {
 		n, err := norm.New(f.Kind, normalise[i])
 		if err != nil {
 			return nil, fmt.Errorf("field %q: %w", f.Name, err)
 		}
-		h.norms = append(h.norms, n)
-		h.keys = append(h.keys, key.derive("field/"+f.Name, 32))
-		h.total += f.weight()
-		h.shared = append(h.shared, &positionCache{m: make(map[string][]uint16)})
+		fields[i] = boundField{norm: n, cut: kinds[f.Kind].cut, weight: f.weight()}
+		total += f.weight()
 	}
-	return h, nil
+	d := newDrawing(&s, key)
+	return &Hasher{words: s.Length / 64, worker: func() *worker {
+		return &worker{fields: fields, total: total, drawer: d.drawer(), problems: make([]norm.Problem, len(fields))}
+	}}, nil
 }
 
 // Words returns the length of a filter in 64-bit words.
-func (h *Hasher) Words() int { return h.schema.Length / 64 }
+func (h *Hasher) Words() int { return h.words }
 
 // An Outcome says what became of one record.
 type Outcome struct {
@@ -70,112 +72,66 @@ type Outcome struct {
 
 // A Worker hashes records for one goroutine.
 type Worker struct {
-	h        *Hasher
-	macs     []hash.Hash
-	problems []norm.Problem
-	sum      []byte
-	seen     []uint64
-	local    []map[string][]uint16
+	hash func(values []string, dst []uint64) Outcome
 }
 
 // Worker returns a new worker. Workers of one hasher share what they learn about
 // tokens, and may run at the same time.
-func (h *Hasher) Worker() *Worker {
-	w := &Worker{h: h, problems: make([]norm.Problem, len(h.ks)), seen: make([]uint64, h.Words())}
-	for _, k := range h.keys {
-		w.macs = append(w.macs, hmac.New(sha256.New, k))
-		w.local = append(w.local, make(map[string][]uint16))
-	}
-	return w
-}
+func (h *Hasher) Worker() *Worker { return &Worker{h.worker().hash} }
 
 // Hash sets in dst, which has Words() words and is cleared first, the bits of a
-// record with one value for each field of the schema, "" where it has none.
-func (w *Worker) Hash(values []string, dst []uint64) Outcome {
+// record with one value for each field of the schema, "" where it has none. Bit p
+// of the filter is bit p%64, counted from the least significant, of word p/64. It
+// panics where values or dst have another length: no row of an extract does that.
+func (w *Worker) Hash(values []string, dst []uint64) Outcome { return w.hash(values, dst) }
+
+// boundField is a field of the schema, ready for use.
+type boundField struct {
+	norm   *norm.Normaliser
+	cut    func(t *tokenList, text string)
+	weight int
+}
+
+type worker struct {
+	fields   []boundField
+	total    int // of the fields' weights
+	drawer   *drawer
+	problems []norm.Problem
+	tokens   tokenList
+}
+
+func (w *worker) hash(values []string, dst []uint64) Outcome {
+	if len(values) != len(w.fields) || len(dst) != len(w.drawer.seen) {
+		panic(fmt.Sprintf("hashing: %d values and %d words, want %d and %d", len(values), len(dst), len(w.fields), len(w.drawer.seen)))
+	}
 	clear(dst)
-	var evidence float64
-	for i, n := range w.h.norms {
-		text, problem := n.Value(values[i])
+	evidence := 0
+	for i := range w.fields {
+		f := &w.fields[i]
+		text, problem := f.norm.Value(values[i])
+		if len(text) > maxText {
+			text, problem = "", norm.Invalid
+		}
 		w.problems[i] = problem
 		if text == "" {
 			continue
 		}
-		evidence += w.h.schema.Fields[i].weight()
-		kinds[w.h.schema.Fields[i].Kind].cut(text, func(token []byte) {
-			for _, p := range w.positions(i, token) {
+		evidence += f.weight
+		w.tokens.reset()
+		f.cut(&w.tokens, text)
+		from := 0
+		for _, to := range w.tokens.ends {
+			for _, p := range w.drawer.positions(i, w.tokens.text[from:to]) {
 				dst[p>>6] |= 1 << (p & 63)
 			}
-		})
+			from = to
+		}
 	}
-	if evidence < MinEvidence*w.h.total {
+	// In whole numbers, so that a record that carries exactly MinEvidence is hashed
+	// whatever the order of the fields.
+	if 10*evidence < 10*MinEvidence*w.total {
 		clear(dst)
 		return Outcome{w.problems, true}
 	}
 	return Outcome{w.problems, false}
-}
-
-// maxCached bounds each field's cache of positions. Bigrams and digits number a
-// few thousand; whole words and codes may be many, and then the cache is started
-// afresh. It holds key-derived data: it is never written anywhere.
-const maxCached = 1 << 16
-
-type positionCache struct {
-	sync.RWMutex
-	m map[string][]uint16
-}
-
-func (w *Worker) positions(field int, token []byte) []uint16 {
-	if p, ok := w.local[field][string(token)]; ok {
-		return p
-	}
-	c := w.h.shared[field]
-	c.RLock()
-	p, ok := c.m[string(token)]
-	c.RUnlock()
-	if !ok {
-		p = w.draw(field, token)
-		c.Lock()
-		if len(c.m) >= maxCached {
-			clear(c.m)
-		}
-		c.m[string(token)] = p
-		c.Unlock()
-	}
-	if len(w.local[field]) >= maxCached {
-		clear(w.local[field])
-	}
-	w.local[field][string(token)] = p
-	return p
-}
-
-// draw takes k distinct positions from HMAC-SHA256(K_field, counter ‖ token):
-// eight 32-bit big-endian words a call, masked to the length (a power of two, so
-// no position is likelier than another), a word that repeats a position passed
-// over. Distinct positions within a token keep the fill steady; random positions
-// in place of double hashing's two-parameter ones leave no recognisable patterns
-// (Niedermeyer et al. 2014; Schnell & Borgs 2016).
-func (w *Worker) draw(field int, token []byte) []uint16 {
-	k := w.h.ks[field]
-	mask := uint32(w.h.schema.Length - 1)
-	out := make([]uint16, 0, k)
-	mac := w.macs[field]
-	clear(w.seen)
-	var counter [4]byte
-	for c := uint32(0); ; c++ {
-		binary.BigEndian.PutUint32(counter[:], c)
-		mac.Reset()
-		mac.Write(counter[:])
-		mac.Write(token)
-		w.sum = mac.Sum(w.sum[:0])
-		for i := 0; i < len(w.sum); i += 4 {
-			p := binary.BigEndian.Uint32(w.sum[i:]) & mask
-			if w.seen[p>>6]>>(p&63)&1 == 1 {
-				continue
-			}
-			w.seen[p>>6] |= 1 << (p & 63)
-			if out = append(out, uint16(p)); len(out) == k {
-				return out
-			}
-		}
-	}
 }

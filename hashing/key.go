@@ -19,9 +19,8 @@ const KeyBytes = 32
 // compared. Every partner of the project holds the same key; the linkage unit
 // never does.
 //
-// The secret sits behind a function value, since fmt, slog and encoding/json
-// print unexported bytes of a nested struct, whatever methods it has, but never
-// what a closure holds.
+// The secret sits behind a function value: fmt and slog print the unexported bytes
+// of a nested struct, whatever methods it has, but never what a closure holds.
 type Key struct {
 	project string
 	secret  func() []byte
@@ -82,15 +81,19 @@ func (k *Key) derive(use string, n int) []byte {
 	panic("hashing: HKDF refused fixed parameters: " + err.Error())
 }
 
-// Text returns the key file: a version line, the project, and the secret with a
+// Text returns the key file, which ParseKey reads: a version line, the project, and the secret with a
 // checksum over both, in letters and digits that survive being typed.
 func (k *Key) Text() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\nproject: %s\nfingerprint: %s\n", keyFileVersion, k.project, SpokenFingerprint(k.Fingerprint()))
 	fmt.Fprintf(&b, "# Keep this file with the partners. The linkage unit must never see it.\n")
-	fmt.Fprintf(&b, "key: %s\n", groups(keyText.EncodeToString(append(append([]byte(nil), k.secret()...), checksum(k.project, k.secret())...))))
+	raw := append(append([]byte(nil), k.secret()...), checksum(k.project, k.secret())...)
+	fmt.Fprintf(&b, "key: %s\n", groups(keyText.EncodeToString(raw)))
 	return []byte(b.String())
 }
+
+// checksumBytes leaves a damaged key one chance in a million million to pass.
+const checksumBytes = 5
 
 // checksum covers the project too, so that a key file edited to name another
 // project is refused as damaged.
@@ -98,7 +101,7 @@ func checksum(project string, secret []byte) []byte {
 	h := sha256.New()
 	fmt.Fprintf(h, "cohortlink/v1/key-file\x00%s\x00", project)
 	h.Write(secret)
-	return h.Sum(nil)[:5]
+	return h.Sum(nil)[:checksumBytes]
 }
 
 func groups(s string) string {
@@ -112,16 +115,18 @@ func groups(s string) string {
 	return b.String()
 }
 
-// ParseKey reads a key file. Errors never show any part of it. Letters may be
-// in either case and spaces anywhere, as a person may have typed them.
+// ParseKey reads a key file. It forgives what typing and copying do: letters in
+// either case, white space inside and around the values, blank lines, a byte order
+// mark, line ends of Windows. Anything else that differs from what Text wrote, comments aside,
+// is damage. Errors never show any part of the file.
 func ParseKey(text []byte) (*Key, error) {
 	if len(text) > maxKeyFile {
 		return nil, errors.New("not a key file: it is far too long")
 	}
 	lines := strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n")
-	if first := strings.TrimSpace(lines[0]); first != keyFileVersion {
-		if strings.HasPrefix(first, "cohortlink project key, version ") {
-			return nil, fmt.Errorf("a key file of another version; this cohortlink reads version 1")
+	if first := strings.Join(strings.Fields(lines[0]), " "); !strings.EqualFold(first, keyFileVersion) {
+		if name := strings.TrimSuffix(keyFileVersion, "1"); len(first) > len(name) && strings.EqualFold(first[:len(name)], name) {
+			return nil, errors.New("a key file of another version; this cohortlink reads version 1")
 		}
 		return nil, errors.New("not a key file: its first line is not that of a cohortlink project key")
 	}
@@ -132,25 +137,28 @@ func ParseKey(text []byte) (*Key, error) {
 			continue
 		}
 		name, value, ok := strings.Cut(line, ":")
+		name = strings.ToLower(strings.TrimSpace(name))
 		if _, again := fields[name]; !ok || again || (name != "project" && name != "fingerprint" && name != "key") {
 			return nil, fmt.Errorf("damaged key file: line %d is not one that a key file has", i+2)
 		}
-		fields[name] = strings.TrimSpace(value)
+		fields[name] = strings.ToUpper(strings.Join(strings.Fields(value), ""))
 	}
-	project := fields["project"]
+	project := strings.ToLower(fields["project"])
 	if err := checkName("project", project); err != nil {
 		return nil, errors.New("damaged key file: it does not name its project")
 	}
-	raw, err := keyText.DecodeString(strings.ToUpper(strings.ReplaceAll(fields["key"], " ", "")))
-	if err != nil || len(raw) != KeyBytes+5 {
+	raw, err := keyText.DecodeString(fields["key"])
+	if err != nil || len(raw) != KeyBytes+checksumBytes {
 		return nil, errors.New("damaged key file: its key line is not complete")
 	}
 	secret, sum := raw[:KeyBytes:KeyBytes], raw[KeyBytes:]
-	if subtle.ConstantTimeCompare(sum, checksum(project, secret)) != 1 {
+	// The last letter has bits to spare, which the decoder passes over: the key is
+	// written again to compare them too.
+	if subtle.ConstantTimeCompare(sum, checksum(project, secret)) != 1 || keyText.EncodeToString(raw) != fields["key"] {
 		return nil, errors.New("damaged key file: its checksum does not match; fetch it again from whoever made it")
 	}
 	k := newKey(project, secret)
-	if f := fields["fingerprint"]; f != "" && f != SpokenFingerprint(k.Fingerprint()) {
+	if f, given := fields["fingerprint"]; given && f != SpokenFingerprint(k.Fingerprint()) {
 		return nil, errors.New("damaged key file: its fingerprint line is that of another key")
 	}
 	return k, nil

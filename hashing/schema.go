@@ -9,6 +9,8 @@ import (
 	"math"
 	"math/bits"
 	"regexp"
+	"slices"
+	"strings"
 
 	"cohortlink/hashing/norm"
 )
@@ -18,7 +20,7 @@ import (
 // give the same person with the same values the same filter.
 type Schema struct {
 	Project string  // the project's name; keys are bound to it
-	Fields  []Field // in the project's order, which does not change the bits
+	Fields  []Field // in any order: it changes neither the bits nor the fingerprint
 	Length  int     // bits of a filter: a power of two from 64 to 65,536
 }
 
@@ -26,16 +28,22 @@ type Schema struct {
 type Field struct {
 	Name string    // names the field's own key: renaming a field changes its bits
 	Kind norm.Kind // how it is normalised and cut into tokens
-	// Weight is the field's share of the set bits, beside the other fields' weights.
-	// 0 stands for the kind's own weight (see Weights in SPEC.md).
+	// Weight is the field's share of the set bits, beside the other fields' weights:
+	// from 0.001 to 100, in whole thousandths. 0 stands for the kind's own weight
+	// (SPEC.md, "Kinds").
 	Weight float64
 }
 
 // DefaultLength is the filter length of the standard profile, in bits.
 const DefaultLength = 1024
 
-// maxFields keeps k of each field above one at the default length.
+// maxFields lets each field set at least one bit per token at the default length
+// and weights.
 const maxFields = 32
+
+// Weights are counted in thousandths, since sums of whole numbers do not depend on
+// the order of the fields, nor on the language that adds them.
+const weightUnits = 1000
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
 
@@ -72,23 +80,41 @@ func (s *Schema) Check() error {
 		if _, ok := kinds[f.Kind]; !ok {
 			return fmt.Errorf("field %q: there is no kind %q", f.Name, f.Kind)
 		}
-		if f.Weight < 0 || f.Weight > 100 || math.IsNaN(f.Weight) {
-			return fmt.Errorf("field %q: weight must be between 0 and 100", f.Name)
+		units := f.Weight * weightUnits
+		if !(f.Weight == 0 || f.Weight >= 0.001 && f.Weight <= 100) || math.Abs(units-math.Round(units)) > 1e-6 {
+			return fmt.Errorf("field %q: weight must be from 0.001 to 100, with at most three decimals", f.Name)
+		}
+	}
+	for i, k := range s.bitsPerToken() {
+		if k == 0 {
+			return fmt.Errorf("field %q would set less than one bit per token in a filter of %d bits: use a longer filter, fewer fields, or more weight for it", s.Fields[i].Name, s.Length)
 		}
 	}
 	return nil
 }
 
-// Fingerprint returns the SHA-256, in hex, of the schema's canonical JSON
-// (SPEC.md, "Schema fingerprint"). It covers the digest of the normalisation, so
-// that two partners can never normalise differently without knowing.
+// Fingerprint returns the SHA-256, in hex, of the canonical JSON (SPEC.md, "Schema
+// fingerprint") of a schema that passes Check. It covers the digest of the
+// normalisation, so that two partners can never normalise differently without
+// knowing.
 func (s *Schema) Fingerprint() string {
+	return fingerprint(s.canonical(norm.Digest()))
+}
+
+func fingerprint(canonical []byte) string {
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:])
+}
+
+// canonical takes the digest as an argument so that the vectors, which were made
+// beside other rules, can be checked.
+func (s *Schema) canonical(normalisation [32]byte) []byte {
 	type field struct {
-		Name string `json:"name"`
-		Kind string `json:"kind"`
-		K    int    `json:"k"`
+		Name   string `json:"name"`
+		Kind   string `json:"kind"`
+		Weight int    `json:"weight"`
+		K      int    `json:"k"`
 	}
-	digest := norm.Digest()
 	doc := struct {
 		Project       string  `json:"project"`
 		Encoding      string  `json:"encoding"`
@@ -96,16 +122,17 @@ func (s *Schema) Fingerprint() string {
 		Fields        []field `json:"fields"`
 		Normalisation string  `json:"normalisation"`
 		Tokens        string  `json:"tokens"`
-	}{s.Project, "bloom/1", s.Length, nil, hex.EncodeToString(digest[:]), tokensVersion}
+	}{s.Project, "bloom/1", s.Length, nil, hex.EncodeToString(normalisation[:]), tokensVersion}
 	for i, k := range s.bitsPerToken() {
-		doc.Fields = append(doc.Fields, field{s.Fields[i].Name, string(s.Fields[i].Kind), k})
+		f := s.Fields[i]
+		doc.Fields = append(doc.Fields, field{f.Name, string(f.Kind), f.weight(), k})
 	}
+	slices.SortFunc(doc.Fields, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
 	text, err := json.Marshal(doc)
 	if err != nil {
 		panic("hashing: a schema did not marshal: " + err.Error()) // plain strings and numbers
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
+	return text
 }
 
 // bitsPerToken returns k for each field: how many distinct bits each of its
@@ -113,7 +140,7 @@ func (s *Schema) Fingerprint() string {
 // taking its weight's share of the bits set. k depends on the schema alone; a k
 // taken from a partner's own data would differ between partners and leak.
 func (s *Schema) bitsPerToken() []int {
-	var total float64
+	total := 0
 	for _, f := range s.Fields {
 		total += f.weight()
 	}
@@ -122,15 +149,16 @@ func (s *Schema) bitsPerToken() []int {
 	insertions := float64(s.Length) * math.Ln2
 	ks := make([]int, len(s.Fields))
 	for i, f := range s.Fields {
-		k := math.Round(insertions * f.weight() / total / kinds[f.Kind].tokens)
-		ks[i] = min(max(1, int(k)), s.Length/2)
+		k := math.Round(insertions * float64(f.weight()) / float64(total*kinds[f.Kind].tokens))
+		ks[i] = min(int(k), s.Length/2)
 	}
 	return ks
 }
 
-func (f Field) weight() float64 {
+// weight is in thousandths.
+func (f Field) weight() int {
 	if f.Weight > 0 {
-		return f.Weight
+		return int(math.Round(f.Weight * weightUnits))
 	}
 	return kinds[f.Kind].weight
 }
