@@ -153,7 +153,7 @@ func (fr *filtersReader) open(h FiltersHeader, size int64, o *Opening) error {
 	var none *age.NoIdentityMatchError
 	switch {
 	case errors.As(err, &none):
-		return fr.errorf("its header says that it is sealed for this identity, and its seal is for somebody else: it was sealed again, or put together from two files; ask %s for it again", fr.from)
+		return fr.errorf("its header says that it is sealed for this identity, and its seal is for somebody else: it was sealed again, put together from two files, or damaged; ask %s for it again", fr.from)
 	case err != nil:
 		return fr.errorf("%w", fr.sealError(err))
 	}
