@@ -520,7 +520,7 @@ type hashOutputs struct {
 }
 
 func (h *hashRun) openOutputs(party string) (*hashOutputs, error) {
-	o := &hashOutputs{dir: h.out, party: party, inputs: []string{h.extract, h.project, h.key, h.identity, h.oldMap, h.optOut, h.eligible}}
+	o := &hashOutputs{dir: h.out, party: party, inputs: []string{h.extract, h.project, h.key, h.oldMap, h.optOut, h.eligible}}
 	o.inputs = slices.DeleteFunc(o.inputs, func(s string) bool { return s == "" })
 	var err error
 	open := func(suffix string, mode uint32) *formats.Output {

@@ -57,6 +57,11 @@ func newProjectNew(a *app) *cobra.Command {
 				Linkage:  formats.ProjectLinkage{Threshold: "auto", PersonIDs: "shared"},
 				Release:  formats.ProjectRelease{Preset: "hes"},
 			}
+			identity, err := formats.NewIdentity()
+			if err != nil {
+				return err
+			}
+			setUnit(p, identity.Public())
 			for _, q := range parties {
 				p.Parties = append(p.Parties, formats.ProjectParty{Name: q})
 			}
@@ -66,11 +71,6 @@ func newProjectNew(a *app) *cobra.Command {
 			if len(p.Parties) == 0 {
 				return usagef("name the parties, for example --party council --clean gp-k81001")
 			}
-			identity, err := formats.NewIdentity()
-			if err != nil {
-				return err
-			}
-			setUnit(p, identity.Public())
 			text, err := formats.FormatProject(p)
 			if err != nil {
 				return usageError{err}
@@ -100,6 +100,19 @@ func newProjectNew(a *app) *cobra.Command {
 	cmd.Flags().StringArrayVar(&parties, "party", nil, "a party; repeat for each")
 	cmd.Flags().StringArrayVar(&clean, "clean", nil, "a party that has no person twice; repeat for each")
 	return cmd
+}
+
+// writeFile writes a small file whole or not at all, and never over another.
+func writeFile(path string, mode fs.FileMode, text []byte) error {
+	o, err := formats.Create(path, formats.CreateOptions{Mode: mode})
+	if err != nil {
+		return err
+	}
+	defer o.Abort()
+	if _, err := o.Write(text); err != nil {
+		return err
+	}
+	return o.Commit()
 }
 
 const partnersHead = `# The partners of this project: a line for each, as its "cohortlink key new --signing" printed it.
@@ -140,17 +153,4 @@ func writeFiles(files ...newFile) error {
 		}
 	}
 	return nil
-}
-
-// writeFile writes a small file whole or not at all, and never over another.
-func writeFile(path string, mode fs.FileMode, text []byte) error {
-	o, err := formats.Create(path, formats.CreateOptions{Mode: mode})
-	if err != nil {
-		return err
-	}
-	defer o.Abort()
-	if _, err := o.Write(text); err != nil {
-		return err
-	}
-	return o.Commit()
 }
