@@ -86,6 +86,7 @@ type hashSummary struct {
 	Lacks    []string       `json:"fields_lacking,omitempty"`
 	Schema   string         `json:"schema"`
 	Key      string         `json:"key"`
+	Sealed   bool           `json:"sealed"`
 	Files    []string       `json:"files"`
 }
 
@@ -171,7 +172,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	}
 
 	// From here on everything is counted, and nothing can be set aside any more.
-	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: schema.Fingerprint(), Rows: x.Row()}
+	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: schema.Fingerprint(), Rows: x.Row(), Sealed: to != nil}
 	for _, b := range batches {
 		for i, ok := range b.ok {
 			if ok {
@@ -253,7 +254,6 @@ func (h *hashRun) seal(p *formats.Project, party string) (*formats.Recipient, *f
 	case to == nil && h.identity != "":
 		return nil, nil, errorf("%s names no unit to seal the filters for, so that there is nothing to sign\nask the unit for the project file that it wrote with \"cohortlink project new\", or leave out --identity", h.project)
 	case to == nil:
-		h.app.ui.warnf("%s names no unit: the filters are written unsealed and unsigned, for anyone who gets hold of the file", h.project)
 		return nil, nil, nil
 	case h.identity == "":
 		return nil, nil, usagef("the project seals filters: name your identity, which signs them, with --identity\ncohortlink key new --signing --party %s -o %s.identity", party, party)
@@ -491,6 +491,9 @@ func (h *hashRun) tell(s *hashSummary, aside []rowReason) error {
 		if err := ui.resultJSON(s); err != nil {
 			return err
 		}
+	}
+	if !s.Sealed {
+		ui.warnf("%s names no unit: %s was written unsealed and unsigned, for anyone who gets hold of it", h.project, s.Files[0])
 	}
 	ui.sayf("hashed %s of %s for party %q", plural(s.Records, "record"), h.extract, s.Party)
 	if s.LeftOut != "" {

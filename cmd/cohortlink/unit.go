@@ -63,7 +63,6 @@ func (u *unit) read(path string) (*formats.FiltersFile, error) {
 // check refuses files that newer ones have replaced.
 func (u *unit) check(files []*formats.FiltersFile) error {
 	if u.key == nil {
-		u.app.ui.warnf("the filters are neither sealed nor signed: that they come from the parties they name is not known")
 		return nil
 	}
 	for _, f := range files {
@@ -79,10 +78,11 @@ func (u *unit) check(files []*formats.FiltersFile) error {
 	return nil
 }
 
-// note writes down what has been linked, but for a file that was accepted although
+// note ends a link: it writes down what has been linked, but for a file that was accepted although
 // a newer one has replaced it: it has not become the newest.
 func (u *unit) note(files []*formats.FiltersFile) error {
 	if u.key == nil {
+		u.app.ui.warnf("the filters were neither sealed nor signed: that they come from the parties they name is not known")
 		return nil
 	}
 	for _, f := range files {
