@@ -1,5 +1,5 @@
 // Package formats turns bytes on disk into values and values into bytes: the project file, extracts, filters, maps, receipts, links and pages.
-// It does not know how a filter is made or compared: it holds no key, hashes nobody, counts no common bits, and no import leads from here to hashing.
+// It does not know how a filter is made or compared: it holds no project key, hashes nobody, counts no common bits, and no import leads from here to hashing.
 //
 // SPEC.md beside this file describes every format of ours to the byte, with examples that a test parses. Three rules hold for all of them:
 //

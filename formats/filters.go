@@ -7,10 +7,10 @@ package formats
 //
 //	cohortlink filters 1                        the version line
 //	{"project":…,"party":…,"schema":…,…}        the header: one line of JSON, clear for ever
-//	{"records":…,"filters":[…],…}               the manifest: one line of JSON; with what follows, what sealing will encrypt
+//	{"records":…,"filters":[…],…}               the manifest: one line of JSON; with what follows, what a seal encrypts (seal.go)
 //	row, row, row …                             record ID, filters, exact keys, needs; in the order of record IDs
-//	SHA-256 of all of the above                 32 bytes: binds the header to the body, and is what a signature will sign
-//	length of the signature, signature          4 bytes; 0 while files are not sealed
+//	SHA-256 of all of the above                 32 bytes: binds the header to the body, and is what the signature signs
+//	length of the signature, signature          4 bytes, and 64 when the file is sealed
 //
 // Rows rather than columns, because a party that hashes more than fits into memory writes them one by one into the seal. Record IDs are
 // random, so that their order tells nothing about the order of the extract. Nothing is stored that follows from the rows (how many bits are
@@ -18,13 +18,10 @@ package formats
 
 import (
 	"bytes"
-	"cmp"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"math/bits"
 	"slices"
@@ -32,7 +29,6 @@ import (
 )
 
 const (
-	filtersMagic   = "cohortlink filters " // then the version and a line feed
 	filtersVersion = "1"
 
 	maxFiltersHeader   = 4 << 10 // bytes of the header line
@@ -44,6 +40,7 @@ const (
 	maxNeeds           = 256
 	maxNeedValues      = 1<<16 - 1 // a value is two bytes, and 0 is "not known"
 	maxNeedValueText   = 64        // bytes
+	maxSealed          = 1 << 52   // bytes in a seal: more than 2³¹ rows of 2²⁰ bytes, and far from where sums overflow
 )
 
 // ExactKey is a keyed hash of a whole value. The zero key stands for a missing value.
@@ -56,7 +53,12 @@ type FiltersHeader struct {
 	Schema  string `json:"schema"` // fingerprint of the schema, 32 bytes
 	Key     string `json:"key"`    // fingerprint of the project key, 16 to 32 bytes
 	Run     string `json:"run"`    // of this one run of hash: 16 random bytes
-	Seal    string `json:"seal"`   // "none": manifest and body are clear, and nobody signed them
+	Seal    string `json:"seal"`   // "none": manifest and body are clear, and nobody signed them; "age": see seal.go
+
+	// Of a sealed file; the writer sets them.
+	Bytes     int64  `json:"bytes,omitempty"`     // inside the seal
+	Recipient string `json:"recipient,omitempty"` // SHA-256 of the age recipient's text
+	Signer    string `json:"signer,omitempty"`    // Ed25519 public key
 }
 
 // FiltersManifest says what the rows hold. The unit needs no more than this and the rows to link.
@@ -170,8 +172,16 @@ func (h *FiltersHeader) check() error {
 			return fmt.Errorf("the %s is not %d to %d lower-case hexadecimal digits", c.name, c.min, c.max)
 		}
 	}
-	if h.Seal != "none" {
+	switch {
+	case h.Seal == sealNone && h.Bytes == 0 && h.Recipient == "" && h.Signer == "":
+	case h.Seal == sealNone:
+		return errors.New("the header has a recipient or a signer, and yet says that the file is not sealed")
+	case h.Seal != sealAge:
 		return errors.New("the file is sealed in a way that this version of cohortlink does not know; update cohortlink")
+	case h.Bytes < sealedEnd || h.Bytes > maxSealed:
+		return fmt.Errorf("the header says that %d bytes are in the seal, which cannot be", h.Bytes)
+	case !isHex(h.Recipient, 64) || !isHex(h.Signer, 64):
+		return errors.New("the recipient or the signer is not 64 lower-case hexadecimal digits")
 	}
 	return nil
 }
@@ -272,8 +282,7 @@ func isMethodName(s string) bool {
 
 // FiltersWriter writes a filters file row by row, so that nothing need hold all of them.
 type FiltersWriter struct {
-	w       io.Writer
-	digest  hash.Hash
+	out     *sealWriter
 	m       FiltersManifest
 	layout  rowLayout
 	row     []byte
@@ -290,20 +299,38 @@ type FiltersRow struct {
 	Needs []uint16
 }
 
-// NewFiltersWriter writes the head of a file. m.Records rows must follow, in rising order of record ID, and Close.
+// NewFiltersWriter writes the head of a file that is not sealed. m.Records rows must follow, in rising order of record ID, and Close.
 func NewFiltersWriter(w io.Writer, h FiltersHeader, m FiltersManifest) (*FiltersWriter, error) {
-	m = m.normal()
-	if err := cmp.Or(h.check(), m.check()); err != nil {
+	if h.Seal == sealAge { // written clear, what was to be sealed would be on the disk for anybody
+		return nil, errors.New("writing a filters file: the header says that the file is sealed, and nothing says for whom")
+	} else if err := h.check(); err != nil {
 		return nil, fmt.Errorf("writing a filters file: %w", err)
 	}
-	fw := &FiltersWriter{w: w, digest: sha256.New(), m: m, layout: m.layout()}
+	return newFiltersWriter(w, h, m, nil, nil)
+}
+
+// NewSealedFiltersWriter is NewFiltersWriter for a file that is sealed for to and signed by: what it writes to w is sealed already. h.Seal
+// and what belongs to it need not be set.
+func NewSealedFiltersWriter(w io.Writer, h FiltersHeader, m FiltersManifest, to *Recipient, by *Identity) (*FiltersWriter, error) {
+	return newFiltersWriter(w, h, m, to, by)
+}
+
+func newFiltersWriter(w io.Writer, h FiltersHeader, m FiltersManifest, to *Recipient, by *Identity) (*FiltersWriter, error) {
+	m = m.normal()
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("writing a filters file: %w", err)
+	}
+	fw := &FiltersWriter{m: m, layout: m.layout()}
 	fw.row = make([]byte, fw.layout.size)
-	head := append([]byte(filtersMagic+filtersVersion+"\n"), canonicalJSON(h)...)
-	manifest := canonicalJSON(m)
-	if len(manifest) > maxFiltersManifest {
+	manifest := append(canonicalJSON(m), '\n')
+	if len(manifest) > maxFiltersManifest+1 {
 		return nil, fmt.Errorf("writing a filters file: the values of the needs take more than %d bytes; use fewer or shorter ones", maxFiltersManifest)
 	}
-	fw.block = append(append(append(head, '\n'), manifest...), '\n')
+	var err error
+	if fw.out, err = newSealWriter(w, kindFilters, h, int64(len(manifest))+int64(m.Records)*int64(fw.layout.size), to, by); err != nil {
+		return nil, fmt.Errorf("writing a filters file: %w", err)
+	}
+	fw.block = manifest
 	return fw, fw.flush()
 }
 
@@ -327,8 +354,7 @@ func notNil[T any](s []T) []T {
 }
 
 func (fw *FiltersWriter) flush() error {
-	fw.digest.Write(fw.block)
-	_, err := fw.w.Write(fw.block)
+	err := fw.out.write(fw.block)
 	fw.block = fw.block[:0]
 	return err
 }
@@ -389,9 +415,7 @@ func (fw *FiltersWriter) Close() (digest [32]byte, err error) {
 	if err := fw.flush(); err != nil {
 		return digest, err
 	}
-	fw.digest.Sum(digest[:0])
-	_, err = fw.w.Write(append(digest[:len(digest):len(digest)], 0, 0, 0, 0))
-	return digest, err
+	return fw.out.end()
 }
 
 // WriteFilters writes a file whose records may be in any order: they are written in the order of record IDs, and as many as there are
@@ -400,6 +424,18 @@ func WriteFilters(w io.Writer, f *FiltersFile) ([32]byte, error) {
 	m := f.Manifest
 	m.Records = len(f.IDs)
 	fw, err := NewFiltersWriter(w, f.Header, m)
+	return f.write(fw, err)
+}
+
+// SealFilters is WriteFilters for a file that is sealed for to and signed by.
+func SealFilters(w io.Writer, f *FiltersFile, to *Recipient, by *Identity) ([32]byte, error) {
+	m := f.Manifest
+	m.Records = len(f.IDs)
+	fw, err := NewSealedFiltersWriter(w, f.Header, m, to, by)
+	return f.write(fw, err)
+}
+
+func (f *FiltersFile) write(fw *FiltersWriter, err error) ([32]byte, error) {
 	if err != nil {
 		return [32]byte{}, err
 	}

@@ -13,49 +13,63 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"os"
 	"strings"
 )
 
 // ErrNotFilters is in the error for a file that does not begin as a filters file does, whatever else it may be.
 var ErrNotFilters = errors.New("not a filters file")
 
-// ReadFilters reads and checks a whole filters file.
+// ReadFilters reads and checks a whole filters file that is not sealed (ErrSealed is in the error for one that is).
 func ReadFilters(path string) (*FiltersFile, error) {
-	f, err := os.Open(path)
+	f, size, err := openRegular(path, ErrNotFilters)
 	if err != nil {
-		return nil, openError(path, err)
+		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	return ParseFilters(path, f, size)
+}
+
+// OpenFilters reads and checks a whole sealed filters file, and refuses one that is not sealed: nobody would know who sent it.
+func OpenFilters(path string, o *Opening) (*FiltersFile, error) {
+	f, size, err := openRegular(path, ErrNotFilters)
 	if err != nil {
-		return nil, openError(path, err)
+		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is a folder or a device: %w", shownPath(path), ErrNotFilters)
-	}
-	return ParseFilters(path, f, info.Size())
+	defer f.Close()
+	return ParseSealedFilters(path, f, size, o)
 }
 
 // ReadFiltersHeader reads no more than the first two lines of a file. Nobody has checked them: whoever could change the file could change them.
-func ReadFiltersHeader(path string) (FiltersHeader, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return FiltersHeader{}, openError(path, err)
-	}
-	defer f.Close()
-	fr := &filtersReader{name: shownPath(path), r: bufio.NewReaderSize(f, maxFiltersHeader), digest: sha256.New()}
-	return fr.header()
+func ReadFiltersHeader(path string) (FiltersHeader, error) { return readHeader(path, kindFilters) }
+
+// ParseFilters is ReadFilters for bytes from anywhere. name stands in errors. size is the most bytes that r can hold; a file that announces
+// more records than that is refused before memory is taken for them. Besides the result it needs about 1 MiB.
+func ParseFilters(name string, r io.Reader, size int64) (*FiltersFile, error) {
+	return parseFiltersFile(name, r, size, nil)
 }
 
-// ParseFilters is ReadFilters for bytes from anywhere. name stands in errors. size is the most bytes that r can hold: the size of the file,
-// or of the sealed file around it; a file that announces more records than that is refused before memory is taken for them.
-// Besides the result it needs about 1 MiB.
-func ParseFilters(name string, r io.Reader, size int64) (*FiltersFile, error) {
-	fr := &filtersReader{name: shownPath(name), r: bufio.NewReaderSize(r, 1<<16), digest: sha256.New()}
+// ParseSealedFilters is OpenFilters for bytes from anywhere. size is the number of bytes that r holds.
+func ParseSealedFilters(name string, r io.Reader, size int64, o *Opening) (*FiltersFile, error) {
+	return parseFiltersFile(name, r, size, o)
+}
+
+func parseFiltersFile(name string, r io.Reader, size int64, o *Opening) (*FiltersFile, error) {
+	fr := newFiltersReader(name, kindFilters, r)
 	h, err := fr.header()
 	if err != nil {
 		return nil, err
+	}
+	fr.from = h.Party
+	switch sealed := h.Seal == sealAge; {
+	case sealed && o == nil:
+		return nil, fr.errorf("it is %w: the identity that it is sealed for must open it, with --identity", ErrSealed)
+	case !sealed && o != nil:
+		return nil, fr.errorf("it is not sealed, so that nobody knows who sent it; ask %s to hash again with the project file that names the unit", h.Party)
+	case sealed:
+		if err := fr.open(h, size, o); err != nil {
+			return nil, err
+		}
+		size = h.Bytes
 	}
 	m, err := fr.manifest()
 	if err != nil {
@@ -71,11 +85,20 @@ func ParseFilters(name string, r io.Reader, size int64) (*FiltersFile, error) {
 	return f, nil
 }
 
+// filtersReader reads a file of ours with a version line and a header: filters, and links on their way back.
 type filtersReader struct {
 	name     string // as shown
+	kind     string // kindFilters or kindLinks
+	from     string // who can send the file again
 	r        *bufio.Reader
 	digest   hash.Hash
 	consumed int64
+	sealed   bool // r reads what is inside the seal
+	signer   SigningKey
+}
+
+func newFiltersReader(name, kind string, r io.Reader) *filtersReader {
+	return &filtersReader{name: shownPath(name), kind: kind, r: bufio.NewReaderSize(r, 1<<16), digest: sha256.New()}
 }
 
 func (fr *filtersReader) errorf(format string, a ...any) error {
@@ -106,11 +129,17 @@ func (fr *filtersReader) line(max int) ([]byte, error) {
 var errDamagedHead = errors.New("the head of the file is damaged or cut short; ask for the file again")
 
 func (fr *filtersReader) header() (h FiltersHeader, err error) {
-	line, err := fr.line(len(filtersMagic) + 16)
-	version, ours := strings.CutPrefix(string(line), filtersMagic)
+	begin, not := "cohortlink "+fr.kind, ErrNotFilters
+	if fr.kind == kindLinks {
+		not = ErrNotLinks
+	}
+	line, err := fr.line(len(begin) + 17)
+	version, ours := strings.CutPrefix(string(line), begin+" ")
 	switch {
+	case !ours && (err == nil || err == errDamagedHead) && isPacked(line):
+		return h, fmt.Errorf("%s is %w but packed or compressed: unpack it first", fr.name, not)
 	case !ours && (err == nil || err == errDamagedHead):
-		return h, fmt.Errorf("%s is %w: it does not begin with %q", fr.name, ErrNotFilters, strings.TrimSpace(filtersMagic))
+		return h, fmt.Errorf("%s is %w: it does not begin with %q", fr.name, not, begin)
 	case err != nil:
 		return h, fr.errorf("%w", err)
 	case version == filtersVersion+"\r":
@@ -118,7 +147,7 @@ func (fr *filtersReader) header() (h FiltersHeader, err error) {
 	case version != filtersVersion && (version == "" || version[0] == '0' || strings.Trim(version, "0123456789") != ""):
 		return h, fr.errorf("%w", errDamagedHead)
 	case version != filtersVersion:
-		return h, fr.errorf("it is of version %s of the filters format, and this cohortlink reads version %s; update cohortlink", version, filtersVersion)
+		return h, fr.errorf("it is of version %s of the %s format, and this cohortlink reads version %s; update cohortlink", version, fr.kind, filtersVersion)
 	}
 	if line, err = fr.line(maxFiltersHeader); err != nil {
 		return h, fr.errorf("%w", err)
@@ -147,6 +176,16 @@ func (fr *filtersReader) manifest() (m FiltersManifest, err error) {
 	return m, nil
 }
 
+// isPacked reports whether a file that begins so is compressed with gzip, zip, zstd, xz, bzip2 or 7z. What is inside is not looked at.
+func isPacked(start []byte) bool {
+	for _, magic := range []string{"\x1f\x8b", "PK\x03\x04", "\x28\xb5\x2f\xfd", "\xfd7zXZ\x00", "BZh", "7z\xbc\xaf\x27\x1c"} {
+		if bytes.HasPrefix(start, []byte(magic)) {
+			return true
+		}
+	}
+	return false
+}
+
 // decodeCanonical reads JSON into v and reports whether canonicalJSON of value() gives the same bytes again. That settles at once unknown and
 // repeated keys, keys in another case, white space, and null for an empty list. What is wrong is not said: the line may be anything.
 func decodeCanonical(line []byte, v any, value func() any) bool {
@@ -159,9 +198,14 @@ func decodeCanonical(line []byte, v any, value func() any) bool {
 func (fr *filtersReader) body(f *FiltersFile, room int64) error {
 	l := f.Manifest.layout()
 	n := f.Manifest.Records
-	const end = sha256.Size + 4
+	end := int64(clearEnd)
+	if fr.sealed {
+		end = sealedEnd
+	}
 	// At most 2³¹ rows of at most 2²⁰ bytes (64 filters of 16 KiB and the rest): far from the end of an int64.
-	if need := int64(n)*int64(l.size) + end; need > room {
+	if need := int64(n)*int64(l.size) + end; fr.sealed && need != room {
+		return fr.errorf("it announces %d records, %d bytes, and %d bytes are in its seal; ask %s for it again", n, need, room, f.Header.Party)
+	} else if need > room {
 		return fr.errorf("it announces %d records, %d bytes, and only %d bytes are there: it was cut short; ask %s for it again", n, need, max(room, 0), f.Header.Party)
 	}
 	f.IDs = make([]RecordID, n)
@@ -182,37 +226,21 @@ func (fr *filtersReader) body(f *FiltersFile, room int64) error {
 	for at := 0; at < n; at += rows {
 		block = block[:min(rows, n-at)*l.size]
 		if _, err := io.ReadFull(fr.r, block); err != nil {
-			return fr.readError(err, f.Header.Party)
+			return fr.readError(err)
 		}
 		fr.digest.Write(block)
 		for i := 0; i*l.size < len(block); i++ {
 			f.setRow(at+i, &l, block[i*l.size:(i+1)*l.size])
 		}
 	}
-	var tail [end]byte
-	if _, err := io.ReadFull(fr.r, tail[:]); err != nil {
-		return fr.readError(err, f.Header.Party)
-	}
-	fr.digest.Sum(f.Digest[:0])
-	if !bytes.Equal(f.Digest[:], tail[:sha256.Size]) {
-		return fr.errorf("its digest does not fit: it was changed or damaged after it was written; ask %s for it again", f.Header.Party)
-	}
-	if binary.LittleEndian.Uint32(tail[sha256.Size:]) != 0 {
-		return fr.errorf("it is not sealed and yet signed, which this version of the format does not have; ask %s for it again", f.Header.Party)
-	}
-	switch _, err := fr.r.ReadByte(); err {
-	case io.EOF:
-		return nil
-	case nil:
-		return fr.errorf("something follows after its end; ask %s for it again", f.Header.Party)
-	default:
-		return fr.errorf("%w", bare(err))
-	}
+	var err error
+	f.Digest, err = fr.end()
+	return err
 }
 
-func (fr *filtersReader) readError(err error, party string) error {
+func (fr *filtersReader) readError(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return fr.errorf("it was cut short; ask %s for it again", party)
+		return fr.errorf("it was cut short; ask %s for it again", fr.from)
 	}
 	return fr.errorf("%w", bare(err))
 }

@@ -29,14 +29,15 @@ const (
 
 // Project is the content of a project file, with the defaults filled in. Line numbers are those of the file, for messages.
 type Project struct {
-	Name     string
-	Parties  []ProjectParty // in the order of the file; at least one
-	Fields   []ProjectField // in the order of the file; at least one
-	Encoding ProjectEncoding
-	Linkage  ProjectLinkage
-	Needs    []ProjectNeed
-	Release  ProjectRelease
-	Unit     string // the linkage unit's age recipient; "" when the file names none
+	Name      string
+	Parties   []ProjectParty // in the order of the file; at least one
+	Fields    []ProjectField // in the order of the file; at least one
+	Encoding  ProjectEncoding
+	Linkage   ProjectLinkage
+	Needs     []ProjectNeed
+	Release   ProjectRelease
+	Unit      string // the linkage unit's age recipient; "" when the file names none, and files are not sealed
+	UnitSigns string // the linkage unit's signing key, by which its links are known; "" when the file names none
 }
 
 // ProjectParty is a party, and how its extract is to be read.
@@ -185,7 +186,7 @@ func ParseProject(name string, data []byte) (*Project, error) {
 	if err := y.version(root); err != nil {
 		return nil, err
 	}
-	top := y.section(root, "the project file", "version", "project", "parties", "fields", "encoding", "linkage", "needs", "release", "unit")
+	top := y.section(root, "the project file", "version", "project", "parties", "fields", "encoding", "linkage", "needs", "release", "unit", "unit_signs")
 	p := &Project{Name: y.text(y.need(top, "project"), "project")}
 	if y.err == nil {
 		y.check(y.line(top["project"].value), CheckName("project", p.Name))
@@ -201,6 +202,12 @@ func ParseProject(name string, data []byte) (*Project, error) {
 		p.Unit = y.text(unit, "unit")
 		if y.err == nil && !recipient.MatchString(p.Unit) {
 			y.fail(y.line(unit), "unit must be the linkage unit's public key, which begins with age1")
+		}
+	}
+	if signs := top["unit_signs"].value; signs != nil {
+		p.UnitSigns = y.text(signs, "unit_signs")
+		if _, err := ParseSigningKey(p.UnitSigns); y.err == nil && err != nil {
+			y.fail(y.line(signs), "unit_signs must be the linkage unit's signing key, which begins with %s", signingKeyPrefix)
 		}
 	}
 	if y.err != nil {

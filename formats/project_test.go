@@ -41,6 +41,7 @@ needs:
   - {name: age_band, kind: category, values: [0-17, 18-64, 65]}
 release: {preset: hes}
 unit: age1pq1qqqqqqqqqqqqqqqqqqqqqqqqqq
+unit_signs: ed25519:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f
 `
 
 func TestParseProject(t *testing.T) {
@@ -59,7 +60,7 @@ func TestParseProject(t *testing.T) {
 		Linkage:  ProjectLinkage{Threshold: "0.850", PersonIDs: "per-party"},
 		Needs:    []ProjectNeed{{"frailty", NeedYesNo, nil, 26}, {"age_band", NeedCategory, []string{"0-17", "18-64", "65"}, 27}},
 		Release:  ProjectRelease{Preset: "hes"},
-		Unit:     "age1pq1qqqqqqqqqqqqqqqqqqqqqqqqqq",
+		Unit:     "age1pq1qqqqqqqqqqqqqqqqqqqqqqqqqq", UnitSigns: "ed25519:" + strings.Repeat("0f", 32),
 	}
 	for name, text := range map[string]string{
 		"as written": exampleProject,
@@ -104,7 +105,7 @@ func TestProjectMistakes(t *testing.T) {
 		{"version: 1\n", "", `project.yaml is not a project file: it has no setting version (a project file begins with version: 1)`},
 		{"version: 1", "version: 2", `project.yaml is a project file of version 2, and this cohortlink reads version 1; update cohortlink`},
 		{"version: 1", "version: one", `project.yaml line 1: version must be 1`},
-		{"project: wok", "projet: wok", `project.yaml line 2: unknown setting in the project file; did you mean "project"? (known there: version, project, parties, fields, encoding, linkage, needs, release, unit)`},
+		{"project: wok", "projet: wok", `project.yaml line 2: unknown setting in the project file; did you mean "project"? (known there: version, project, parties, fields, encoding, linkage, needs, release, unit, unit_signs)`},
 		{"project: wokingham-frailty", "project: Wokingham", `project.yaml line 2: the name of the project has capitals; write "wokingham", because names must differ in more than case`},
 		{"project: wokingham-frailty", "project:", `project.yaml line 1: the setting project is missing, or has no value`},
 		{"  gp-k81002:", "  gp-k81001:", `project.yaml line 11: the same name as in line 10; each may be there once`},
@@ -355,6 +356,9 @@ func drawProject(t *rapid.T) *Project {
 	p.Release.Preset = rapid.SampledFrom(releasePresets).Draw(t, "preset")
 	if rapid.Bool().Draw(t, "unit") {
 		p.Unit = "age1" + rapid.StringMatching(`[a-z0-9]{20,60}`).Draw(t, "key")
+	}
+	if rapid.Bool().Draw(t, "unit signs") {
+		p.UnitSigns = signingKeyPrefix + rapid.StringMatching(`[a-f0-9]{64}`).Draw(t, "signing key")
 	}
 	return p
 }

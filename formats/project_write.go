@@ -69,11 +69,16 @@ func FormatProject(p *Project) ([]byte, error) {
 	line("# The rule that protects counts before anybody sees them: %s.", strings.Join(releasePresets, ", "))
 	line("release: {preset: %s}", yamlText(p.Release.Preset))
 	line("")
-	line("# The linkage unit's public key, to which files are sealed.")
+	line("# The linkage unit's public keys: filters are sealed for the first, and links that come back are signed by the second.")
 	if p.Unit == "" {
-		line("# unit: age1…")
+		line("# unit: age1pq1…")
 	} else {
 		line("unit: %s", yamlText(p.Unit))
+	}
+	if p.UnitSigns == "" {
+		line("# unit_signs: %s…", signingKeyPrefix)
+	} else {
+		line("unit_signs: %s", yamlText(p.UnitSigns))
 	}
 	if _, err := ParseProject("the project", b.Bytes()); err != nil {
 		return nil, err

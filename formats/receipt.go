@@ -42,7 +42,7 @@ const (
 )
 
 func (r *Receipt) check() error {
-	h := FiltersHeader{r.Project, r.Party, r.Schema, r.Key, r.Run, "none"}
+	h := FiltersHeader{Project: r.Project, Party: r.Party, Schema: r.Schema, Key: r.Key, Run: r.Run, Seal: sealNone}
 	if err := h.check(); err != nil {
 		return err
 	}

@@ -105,3 +105,71 @@ func TestSpecProject(t *testing.T) {
 		}
 	}
 }
+
+// testdata/example.inside.hex was written by testdata/sealed.py, which follows SPEC.md and RFC 8032 and shares nothing with this package.
+func TestSpecSealed(t *testing.T) {
+	read := func(name string) []byte {
+		text, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	unhex := func(text []byte) []byte {
+		b, err := hex.DecodeString(strings.Join(strings.Fields(string(text)), ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	unit, err := ParseIdentity("unit", read("example.unit.identity"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	partner, err := ParseIdentity("partner", read("example.partner.identity"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := parseFilters(unhex(read("example.filters.hex")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sealed bytes.Buffer
+	if _, err := SealFilters(&sealed, f, unit.Public().Recipient, partner); err != nil {
+		t.Fatal(err)
+	}
+	wantHead, wantInside, ok := bytes.Cut(read("example.inside.hex"), []byte("--"))
+	if !ok {
+		t.Fatal("the example has not two parts")
+	}
+	stored := unhex(read("example.sealed.hex"))
+	for name, b := range map[string][]byte{"sealed now": sealed.Bytes(), "sealed once": stored} {
+		head, _, inside := apart(t, b, unit)
+		if !bytes.Equal(head, unhex(wantHead)) || !bytes.Equal(inside, unhex(wantInside)) {
+			t.Errorf("%s: not what the second implementation writes", name)
+		}
+		if got := specExamples(t, "sealed-header")[0]; !strings.HasSuffix(string(head), "\n"+got) {
+			t.Errorf("%s: SPEC.md has another header", name)
+		}
+		pins, err := ParsePartners("pins", []byte("gp-03 "+partner.Public().String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := ParseSealedFilters("f", bytes.NewReader(b), int64(len(b)), &Opening{unit, pins.Trust})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(g.IDs) != 3 || g.Header.Run != f.Header.Run {
+			t.Errorf("%s: another file came out", name)
+		}
+	}
+
+	seen := specExamples(t, "seen")[0]
+	s, err := ParseSeen("unit.seen", []byte(seen))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(s.Text()) != seen || s.Check(f) != nil {
+		t.Error("the list of runs is not of the example")
+	}
+}

@@ -28,8 +28,9 @@ partner attaches person IDs, the commissioner gets a page of protected counts, a
 the truth, which no real project has, says how good it was.
 
 Everything it made stays in one folder, by who holds it, so that you can open each
-file and see what crosses the wall. The same seed gives the same story; keys and
-record IDs are drawn from the seed too, which is for the demo alone.
+file and see what crosses the wall. The same seed gives the same story; the project
+key and record IDs are drawn from the seed too, which is for the demo alone. What
+crosses is sealed and signed with identities that are drawn anew.
 ` + exitHelp,
 		Example: `  cohortlink demo
   cohortlink demo --people 5000 --seed 7 -o another`,
@@ -123,17 +124,69 @@ func (d *demoRun) invent(ctx context.Context) (*borough.Summary, error) {
 	for _, move := range [][2]string{
 		{d.path(demoPartners, sum.TruthFile), d.path(demoTruth, "truth.csv")},
 		{d.path(demoPartners, sum.EventsFile), d.path(demoTruth, "events.csv")},
-		{d.path(demoPartners, "project.yaml"), d.path("project.yaml")},
 	} {
 		if err := moveFile(move[0], move[1]); err != nil {
 			return nil, err
 		}
+	}
+	if err := d.identities(sum); err != nil {
+		return nil, err
 	}
 	key, err := hashing.NewKey("borough", d.random)
 	if err != nil {
 		return nil, err
 	}
 	return sum, writeFile(d.keyFile(), 0o600, key.Text())
+}
+
+// identities gives the unit and each partner an identity, and writes the project
+// file that names the unit and the file in which the unit pins the partners.
+func (d *demoRun) identities(sum *borough.Summary) error {
+	project := d.path(demoPartners, "project.yaml") // as synth wrote it
+	p, err := formats.ReadProject(project)
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{demoUnit, demoPartners} {
+		if err := os.MkdirAll(d.path(dir), 0o755); err != nil {
+			return errorf("make the folder %s: %w", d.path(dir), because(err))
+		}
+	}
+	unit, err := newIdentityFile(d.unitFile("identity"))
+	if err != nil {
+		return err
+	}
+	setUnit(p, unit.Public())
+	lines := partnersHead
+	for _, q := range sum.Parties {
+		partner, err := newIdentityFile(d.identityFile(q.Name))
+		if err != nil {
+			return err
+		}
+		lines += q.Name + " " + partner.Public().String() + "\n"
+	}
+	text, err := formats.FormatProject(p)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(project); err != nil {
+		return errorf("remove %s: %w", project, because(err))
+	}
+	return writeFiles(newFile{d.path("project.yaml"), 0o644, text}, newFile{d.unitFile("partners"), 0o644, []byte(lines)})
+}
+
+func newIdentityFile(path string) (*formats.Identity, error) {
+	identity, err := formats.NewIdentity()
+	if err != nil {
+		return nil, err
+	}
+	return identity, writeFile(path, 0o600, identity.Text())
+}
+
+func (d *demoRun) unitFile(kind string) string { return d.path(demoUnit, "unit."+kind) }
+
+func (d *demoRun) identityFile(party string) string {
+	return d.path(demoPartners, party, party+".identity")
 }
 
 func (d *demoRun) keyFile() string { return d.path(demoPartners, "project.key") }
@@ -154,7 +207,7 @@ func (d *demoRun) hash(ctx context.Context, sum *borough.Summary) error {
 	d.app.ui.resultf("Each partner, at home, with the key that only partners hold:\n")
 	for _, p := range sum.Parties {
 		dir := d.path(demoPartners, p.Name)
-		h := hashRun{app: d.steps, extract: d.path(demoPartners, filepath.FromSlash(p.File)), project: d.path("project.yaml"), party: p.Name, key: d.keyFile(), out: dir, random: d.random}
+		h := hashRun{app: d.steps, extract: d.path(demoPartners, filepath.FromSlash(p.File)), project: d.path("project.yaml"), party: p.Name, key: d.keyFile(), identity: d.identityFile(p.Name), out: dir, random: d.random}
 		s, err := h.run(ctx)
 		if s == nil {
 			return err
@@ -173,6 +226,7 @@ func (d *demoRun) hash(ctx context.Context, sum *borough.Summary) error {
 
 func (d *demoRun) link(ctx context.Context, sum *borough.Summary) (*formats.LinkedManifest, error) {
 	l := linkRun{app: d.steps, project: d.path("project.yaml"), out: d.path(demoUnit, "linked"), random: d.random}
+	l.unit.identity, l.unit.partners = d.unitFile("identity"), d.unitFile("partners")
 	for _, p := range sum.Parties {
 		l.files = append(l.files, d.path(demoUnit, "inbox", p.Name+".filters"))
 	}
@@ -197,15 +251,15 @@ func (d *demoRun) linkedExtract(p borough.Party) string {
 func (d *demoRun) attach(sum *borough.Summary) error {
 	for _, p := range sum.Parties {
 		dir := d.path(demoPartners, p.Name)
-		links := filepath.Join(dir, "links.csv")
-		text, err := os.ReadFile(d.path(demoUnit, "linked", formats.LinkedLinksFolder, p.Name+".csv"))
+		links := filepath.Join(dir, p.Name+".links")
+		text, err := os.ReadFile(d.path(demoUnit, "linked", formats.LinkedLinksFolder, p.Name+".links"))
 		if err != nil {
 			return errorf("read the links of %s: %w", p.Name, because(err))
 		}
 		if err := writeFile(links, 0o600, text); err != nil {
 			return err
 		}
-		r := attachRun{app: d.steps, extract: d.path(demoPartners, filepath.FromSlash(p.File)), links: links, rowMap: filepath.Join(dir, p.Name+".map.csv"), project: d.path("project.yaml"), out: d.linkedExtract(p)}
+		r := attachRun{app: d.steps, extract: d.path(demoPartners, filepath.FromSlash(p.File)), links: links, rowMap: filepath.Join(dir, p.Name+".map.csv"), project: d.path("project.yaml"), identity: d.identityFile(p.Name), out: d.linkedExtract(p)}
 		if err := r.run(); err != nil {
 			return err
 		}
@@ -254,9 +308,9 @@ func (d *demoRun) tell(sum *borough.Summary, m *formats.LinkedManifest, rel *coh
 	}
 	ui.resultf("\nAll of it lies in %s, by who holds it; it took %s:\n", d.out, took.Round(100*time.Millisecond))
 	for _, f := range [][2]string{
-		{d.path(demoPartners, "council"), "what a partner has: extract, map, receipt, links, linked extract"},
-		{d.path(demoUnit, "inbox"), "what crossed the wall: filters, one file for each partner"},
-		{d.path(demoUnit, "linked"), "what the unit made: links, manifest"},
+		{d.path(demoPartners, "council"), "what a partner has: extract, identity, map, receipt, links, linked extract"},
+		{d.path(demoUnit, "inbox"), "what crossed the wall: filters, sealed for the unit and signed by each partner"},
+		{d.path(demoUnit, "linked"), "what the unit made: links, sealed for each partner, and the manifest"},
 		{d.path(demoCommissioner, "report.html"), "what the commissioner gets: open it in a browser"},
 		{d.path(demoTruth), "who is who, and what is wrong in each record and why"},
 		{d.whyPage(), "whose links were missed, and why: open it in a browser"},

@@ -29,7 +29,8 @@ func newHash(a *app) *cobra.Command {
 -o or the current one:
 
   PARTY.filters        for the linkage unit: a filter per record under a random
-                       record ID, and the needs that the project asks for
+                       record ID, and the needs that the project asks for; sealed
+                       for the unit that the project names, and signed by you
   PARTY.map.csv        stays with you: which row got which record ID
   PARTY.receipt.json   stays with you: what was hashed, for "cohortlink attach"
   PARTY.set-aside.csv  stays with you: rows that could not be used, and why
@@ -38,7 +39,7 @@ func newHash(a *app) *cobra.Command {
 Rows that cannot be used are set aside by row number; the others go on (exit 3).
 Keep the extract as it is until the links are back: attach refuses any other.
 ` + exitHelp,
-		Example: `  cohortlink hash extract.csv --project project.yaml --party gp-k81001 --key project.key`,
+		Example: `  cohortlink hash extract.csv --project project.yaml --party gp-k81001 --key project.key --identity gp-k81001.identity`,
 		Args:    args(1, 1, "one extract"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h.app, h.extract, h.random = a, args[0], rand.Reader
@@ -50,6 +51,7 @@ Keep the extract as it is until the links are back: attach refuses any other.
 	f.StringVar(&h.project, "project", "project.yaml", "the project file")
 	f.StringVar(&h.party, "party", "", "which party you are")
 	f.StringVar(&h.key, "key", "project.key", "the project key")
+	f.StringVar(&h.identity, "identity", "", "your identity, which signs: made with \"cohortlink key new --signing\"")
 	f.StringVar(&h.columns, "columns", "", "a file with your own column names, in place of those in the project file")
 	f.StringVarP(&h.out, "out", "o", ".", "the folder to write to")
 	f.StringVar(&h.recordKey, "record-key", "", "a column with your own record number: a later extract can then keep its record IDs")
@@ -64,6 +66,7 @@ Keep the extract as it is until the links are back: attach refuses any other.
 type hashRun struct {
 	app                          *app
 	extract, project, party, key string
+	identity                     string
 	columns, out                 string
 	recordKey, oldMap            string
 	optOut, eligible             string
@@ -83,6 +86,7 @@ type hashSummary struct {
 	Lacks    []string       `json:"fields_lacking,omitempty"`
 	Schema   string         `json:"schema"`
 	Key      string         `json:"key"`
+	Sealed   bool           `json:"sealed"`
 	Files    []string       `json:"files"`
 }
 
@@ -124,6 +128,10 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err != nil {
 		return nil, errorf("%s: %w", h.key, err)
 	}
+	to, by, err := h.seal(p, party.Name)
+	if err != nil {
+		return nil, err
+	}
 	old, err := h.readOldMap()
 	if err != nil {
 		return nil, err
@@ -164,7 +172,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	}
 
 	// From here on everything is counted, and nothing can be set aside any more.
-	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: schema.Fingerprint(), Rows: x.Row()}
+	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: schema.Fingerprint(), Rows: x.Row(), Sealed: to != nil}
 	for _, b := range batches {
 		for i, ok := range b.ok {
 			if ok {
@@ -203,7 +211,16 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 		Filters: []formats.FilterLayout{{Name: "record", Bits: schema.Length, Encoding: "bloom/1", Similarity: "dice"}},
 		Exact:   []string{}, Needs: needs.layouts(), Weak: []string{}, Created: today, Tool: tool(),
 	}
-	digest, err := writeFilters(out.filters, header, manifest, batches, ids, schema.Length/64)
+	var fw *formats.FiltersWriter
+	if to != nil {
+		fw, err = formats.NewSealedFiltersWriter(out.filters, header, manifest, to, by)
+	} else {
+		fw, err = formats.NewFiltersWriter(out.filters, header, manifest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	digest, err := writeFilters(fw, manifest, batches, ids, schema.Length/64)
 	if err != nil {
 		return nil, err
 	}
@@ -225,6 +242,24 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 		return nil, err
 	}
 	return s, h.tell(s, aside)
+}
+
+// seal returns for whom the filters are sealed and who signs them; both nil when the
+// project names no unit.
+func (h *hashRun) seal(p *formats.Project, party string) (*formats.Recipient, *formats.Identity, error) {
+	to, err := unitRecipient(p, h.project)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case to == nil && h.identity != "":
+		return nil, nil, errorf("%s names no unit to seal the filters for, so that there is nothing to sign\nask the unit for the project file that it wrote with \"cohortlink project new\", or leave out --identity", h.project)
+	case to == nil:
+		return nil, nil, nil
+	case h.identity == "":
+		return nil, nil, usagef("the project seals filters: name your identity, which signs them, with --identity\ncohortlink key new --signing --party %s -o %s.identity", party, party)
+	}
+	by, err := h.app.readIdentity(h.identity)
+	return to, by, err
 }
 
 func (h *hashRun) findParty(p *formats.Project) (*formats.ProjectParty, error) {
@@ -393,7 +428,7 @@ func (h *hashRun) drawIDs(batches []*batch, old map[string]formats.RecordID) ([]
 
 // writeFilters writes the records in the order of their random IDs, so that their
 // order tells nothing about the extract's.
-func writeFilters(w io.Writer, header formats.FiltersHeader, manifest formats.FiltersManifest, batches []*batch, ids [][]formats.RecordID, words int) ([32]byte, error) {
+func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, batches []*batch, ids [][]formats.RecordID, words int) ([32]byte, error) {
 	type place struct{ batch, row int32 }
 	order := make([]place, 0, manifest.Records)
 	for i, b := range batches {
@@ -406,10 +441,6 @@ func writeFilters(w io.Writer, header formats.FiltersHeader, manifest formats.Fi
 	slices.SortFunc(order, func(a, b place) int {
 		return slices.Compare(ids[a.batch][a.row][:], ids[b.batch][b.row][:])
 	})
-	fw, err := formats.NewFiltersWriter(w, header, manifest)
-	if err != nil {
-		return [32]byte{}, err
-	}
 	needs := len(manifest.Needs)
 	row := formats.FiltersRow{Bits: make([][]uint64, 1)}
 	for _, at := range order {
@@ -460,6 +491,9 @@ func (h *hashRun) tell(s *hashSummary, aside []rowReason) error {
 		if err := ui.resultJSON(s); err != nil {
 			return err
 		}
+	}
+	if !s.Sealed {
+		ui.warnf("%s names no unit: %s was written unsealed and unsigned, for anyone who gets hold of it", h.project, s.Files[0])
 	}
 	ui.sayf("hashed %s of %s for party %q", plural(s.Records, "record"), h.extract, s.Party)
 	if s.LeftOut != "" {

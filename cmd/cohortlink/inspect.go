@@ -17,18 +17,26 @@ import (
 
 func newInspect(a *app) *cobra.Command {
 	var asJSON bool
+	var identity, partners string
 	cmd := &cobra.Command{
 		Use:   "inspect FILE",
 		Short: "Say what a file is, and what is in it as a whole",
 		Long: `Says what a file of cohortlink is: a filters file with its project, party and
 fingerprints, how many records it holds and how full its filters are; a project
-file; a project key (its fingerprint, never the key); a receipt; a linked folder.
+file; a project key (its fingerprint, never the key), wrapped or not; an identity or
+a file of partners (fingerprints to compare by telephone); a receipt; a linked folder.
 Nothing about a single record is ever shown.
+
+Of a sealed file anyone can read the header, and nobody has checked what it says. With
+--identity the file is opened and its signature checked; with --partners also
+that it is by the key that the file of partners has for its party.
 ` + exitHelp,
-		Example: `  cohortlink inspect gp-k81001.filters`,
-		Args:    args(1, 1, "one file"),
+		Example: `  cohortlink inspect gp-k81001.filters
+  cohortlink inspect gp-k81001.filters --identity unit.identity --partners unit.partners
+  cohortlink inspect unit.partners`,
+		Args: args(1, 1, "one file"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			facts, err := a.inspect(args[0])
+			facts, err := a.inspect(args[0], identity, partners)
 			if err != nil {
 				return err
 			}
@@ -41,6 +49,8 @@ Nothing about a single record is ever shown.
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&identity, "identity", "", "the unit's identity, which opens sealed filters")
+	cmd.Flags().StringVar(&partners, "partners", "", "the unit's file of partners, to check who signed")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return cmd
 }
@@ -49,6 +59,9 @@ Nothing about a single record is ever shown.
 type inspection struct {
 	What    string                  `json:"what"`
 	Filters *filtersFacts           `json:"filters,omitempty"`
+	Sealed  *sealedFacts            `json:"sealed,omitempty"`
+	Wrapped *formats.WrappedKey     `json:"wrapped_key,omitempty"`
+	Public  []publicFacts           `json:"public,omitempty"`
 	Key     *keyFacts               `json:"key,omitempty"`
 	Receipt *formats.Receipt        `json:"receipt,omitempty"`
 	Project *projectFacts           `json:"project,omitempty"`
@@ -61,6 +74,29 @@ type filtersFacts struct {
 	KeySpoken string         `json:"key_spoken"`
 	Ones      []formats.Ones `json:"ones"`
 	Digest    string         `json:"sha256"`
+	Pinned    bool           `json:"signer_pinned"` // the signer was held against a file of partners
+}
+
+// sealedFacts are what a sealed file says of itself, unchecked.
+type sealedFacts struct {
+	formats.FiltersHeader
+	KeySpoken string `json:"key_spoken"`
+}
+
+// publicFacts are the public keys of a party, or of whoever's identity it is.
+type publicFacts struct {
+	Party       string `json:"party,omitempty"`
+	Fingerprint string `json:"fingerprint"`
+	Signs       string `json:"signs"`
+	Recipient   string `json:"recipient,omitempty"`
+}
+
+func publicOf(party string, p formats.Public) publicFacts {
+	f := publicFacts{Party: party, Fingerprint: fingerprintOf(p), Signs: p.Signs.String()}
+	if p.Recipient != nil {
+		f.Recipient = p.Recipient.String()
+	}
+	return f
 }
 
 type keyFacts struct {
@@ -76,7 +112,7 @@ type projectFacts struct {
 	Schema  string   `json:"schema"`
 }
 
-func (a *app) inspect(path string) (*inspection, error) {
+func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, errorf("read %s: %w", path, because(err))
@@ -88,18 +124,16 @@ func (a *app) inspect(path string) (*inspection, error) {
 		}
 		return &inspection{What: "linked folder", Linked: m}, nil
 	}
-	_, err = formats.ReadFiltersHeader(path)
+	h, err := formats.ReadFiltersHeader(path)
 	if err == nil {
-		f, err := formats.ReadFilters(path)
-		if err != nil {
-			return nil, err
-		}
-		facts := &filtersFacts{FiltersHeader: f.Header, FiltersManifest: f.Manifest, KeySpoken: spoken(f.Header.Key), Digest: hex.EncodeToString(f.Digest[:])}
-		for i := range f.Manifest.Filters {
-			facts.Ones = append(facts.Ones, f.Ones(i))
-		}
-		return &inspection{What: "filters file", Filters: facts}, nil
+		return a.inspectFilters(path, h, identity, partners)
 	} else if !errors.Is(err, formats.ErrNotFilters) {
+		return nil, err
+	}
+	h, err = formats.ReadLinksHeader(path)
+	if err == nil {
+		return &inspection{What: "file of sealed links", Sealed: &sealedFacts{h, spoken(h.Key)}}, nil
+	} else if !errors.Is(err, formats.ErrNotLinks) {
 		return nil, err
 	}
 	first, err := firstLine(path)
@@ -113,6 +147,28 @@ func (a *app) inspect(path string) (*inspection, error) {
 			return nil, err
 		}
 		return &inspection{What: "project key", Key: &keyFacts{key.Project(), hashing.SpokenFingerprint(key.Fingerprint())}}, nil
+	case formats.IsIdentity(first):
+		i, err := a.readIdentity(path)
+		if err != nil {
+			return nil, err
+		}
+		return &inspection{What: "identity", Public: []publicFacts{publicOf("", i.Public())}}, nil
+	case formats.IsWrappedKey(first):
+		h, _, err := formats.ReadWrappedKey(path)
+		if err != nil {
+			return nil, err
+		}
+		return &inspection{What: "wrapped project key", Wrapped: h}, nil
+	case strings.HasSuffix(path, ".partners"):
+		p, err := formats.ReadPartners(path)
+		if err != nil {
+			return nil, err
+		}
+		found := &inspection{What: "file of partners"}
+		for _, q := range p.Parties {
+			found.Public = append(found.Public, publicOf(q.Party, q.Public))
+		}
+		return found, nil
 	case strings.HasPrefix(first, "{"):
 		r, err := formats.ReadReceipt(path)
 		if err != nil {
@@ -144,6 +200,40 @@ func (a *app) inspect(path string) (*inspection, error) {
 	return nil, errorf("%s is no file of cohortlink\nfor an extract there is \"cohortlink check\"", path)
 }
 
+// inspectFilters opens a filters file as far as it can be opened.
+func (a *app) inspectFilters(path string, h formats.FiltersHeader, identity, partners string) (*inspection, error) {
+	var f *formats.FiltersFile
+	var err error
+	switch {
+	case h.Seal == "none":
+		f, err = formats.ReadFilters(path)
+	case identity == "":
+		return &inspection{What: "sealed filters file", Sealed: &sealedFacts{h, spoken(h.Key)}}, nil
+	default:
+		o := &formats.Opening{}
+		if o.Identity, err = a.readIdentity(identity); err != nil {
+			return nil, err
+		}
+		if partners != "" {
+			p, err := formats.ReadPartners(partners)
+			if err != nil {
+				return nil, err
+			}
+			o.Trust = p.Trust
+		}
+		f, err = formats.OpenFilters(path, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	facts := &filtersFacts{FiltersHeader: f.Header, FiltersManifest: f.Manifest, KeySpoken: spoken(f.Header.Key), Digest: hex.EncodeToString(f.Digest[:])}
+	facts.Pinned = h.Seal != "none" && partners != ""
+	for i := range f.Manifest.Filters {
+		facts.Ones = append(facts.Ones, f.Ones(i))
+	}
+	return &inspection{What: "filters file", Filters: facts}, nil
+}
+
 func firstLine(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -157,15 +247,6 @@ func firstLine(path string) (string, error) {
 	return strings.TrimPrefix(line, "\ufeff"), nil
 }
 
-// spoken is a key fingerprint from a file as people compare it.
-func spoken(fingerprint string) string {
-	b, err := hex.DecodeString(fingerprint)
-	if err != nil || len(b) < 16 {
-		return fingerprint
-	}
-	return hashing.SpokenFingerprint([16]byte(b))
-}
-
 func (i *inspection) lines() [][2]string {
 	out := [][2]string{{"this is a", i.What}}
 	add := func(name, value string) { out = append(out, [2]string{name, value}) }
@@ -177,7 +258,14 @@ func (i *inspection) lines() [][2]string {
 		add("schema", f.Schema)
 		add("key", f.KeySpoken)
 		add("run", f.Run)
-		add("sealed", f.Seal)
+		switch {
+		case f.Seal == "none":
+			add("sealed", "no, and nobody signed it")
+		case f.Pinned:
+			add("sealed", "yes, and signed by the key that is pinned for its party")
+		default:
+			add("sealed", "yes, and signed by ed25519:"+f.Signer+"; whose key that is was not asked (--partners)")
+		}
 		add("records", thousands(f.Records))
 		add("rows set aside", thousands(f.SetAside))
 		if f.LeftOut != "" {
@@ -198,6 +286,34 @@ func (i *inspection) lines() [][2]string {
 			add("needs", strings.Join(needs, ", "))
 		}
 		add("written by", f.Tool+", "+f.Created)
+	case i.Sealed != nil:
+		h := i.Sealed
+		add("project", h.Project)
+		add("party", h.Party)
+		add("schema", h.Schema)
+		add("key", h.KeySpoken)
+		add("run", h.Run)
+		add("sealed", thousands(int(h.Bytes))+" bytes, for the recipient with SHA-256 "+h.Recipient)
+		add("signer", "ed25519:"+h.Signer)
+		add("checked", "nothing yet: this is its clear header, and the rest opens with an identity")
+	case i.Wrapped != nil:
+		add("project", i.Wrapped.Project)
+		add("fingerprint", i.Wrapped.Fingerprint+", it says; \"cohortlink key unwrap\" checks it")
+		if i.Wrapped.NeedsPassphrase() {
+			add("wrapped", "under a passphrase")
+		} else {
+			add("wrapped", "for the recipient with SHA-256 "+i.Wrapped.Recipient)
+		}
+	case i.Public != nil:
+		for _, p := range i.Public {
+			if p.Party != "" {
+				add("party", p.Party)
+			}
+			add("fingerprint", p.Fingerprint)
+			if p.Recipient == "" {
+				add("", "no age key: its links go back unsealed")
+			}
+		}
 	case i.Key != nil:
 		add("project", i.Key.Project)
 		add("fingerprint", i.Key.Fingerprint)

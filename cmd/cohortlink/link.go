@@ -31,16 +31,22 @@ declares that it has no person twice), chooses the score that a link needs from
 the scores themselves, and forms persons with at most one record of each such
 party. Writes the folder linked/:
 
-  links/PARTY.csv   goes back to the party: a person ID for each of its records
+  links/PARTY.links or links/PARTY.csv   goes back to the party: a person ID for
+                    each of its records; sealed for the party (.links) when its age
+                    key is in the file of partners
   people.parquet, needs.parquet, pairs.parquet   stay at the unit
   manifest.json     what was linked, how, and how good it is thought to be
   person.secret     what person IDs are made with; keep it with the folder
 
+Sealed filters are opened with the unit's identity, and each must be signed by the
+key that the file of partners has for its party. What was linked is noted beside the
+identity (unit.seen), so that a file that its party has replaced is not linked again.
+
 The same files give the same persons, in whatever order they are named and on
 however many cores.
 ` + exitHelp,
-		Example: `  cohortlink link *.filters -o linked
-  cohortlink link *.filters --threshold 0.82 -o linked`,
+		Example: `  cohortlink link *.filters --identity unit.identity --partners unit.partners -o linked
+  cohortlink link *.filters --identity unit.identity --partners unit.partners --threshold 0.82 -o linked`,
 		Args: args(1, -1, "at least one filters file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l.app, l.files, l.random = a, args, rand.Reader
@@ -50,6 +56,10 @@ however many cores.
 	}
 	f := cmd.Flags()
 	f.StringVar(&l.project, "project", "", "the project file: filters of any other schema are refused, and its linkage settings hold")
+	f.StringVar(&l.unit.identity, "identity", "", "the unit's identity, which opens sealed filters and signs links")
+	f.StringVar(&l.unit.partners, "partners", "", "the unit's file of partners: a line with the public keys of each")
+	f.StringVar(&l.unit.seenFile, "seen", "", "where the unit notes what it has linked (default: beside the identity, ending in .seen)")
+	f.BoolVar(&l.unit.older, "accept-older", false, "link filters though their party has replaced them by newer ones")
 	f.StringVar(&l.threshold, "threshold", "", "\"auto\", or the Dice score that a link needs, such as 0.85 (default: the project's, or auto)")
 	f.StringVarP(&l.out, "out", "o", "linked", "the folder to write")
 	f.IntVar(&l.workers, "workers", 0, "goroutines (default: one for each core)")
@@ -62,6 +72,7 @@ type linkRun struct {
 	app                     *app
 	files                   []string
 	project, threshold, out string
+	unit                    unit
 	workers, maxPairs       int
 	json                    bool
 	random                  io.Reader
@@ -71,9 +82,10 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	ui := l.app.ui
 	settings := formats.ProjectLinkage{Threshold: "auto", PersonIDs: "shared"}
 	schema := ""
+	var p *formats.Project
 	if l.project != "" {
-		p, err := formats.ReadProject(l.project)
-		if err != nil {
+		var err error
+		if p, err = formats.ReadProject(l.project); err != nil {
 			return nil, err
 		}
 		settings = p.Linkage
@@ -85,6 +97,9 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	}
 	if l.threshold != "" {
 		settings.Threshold = l.threshold
+	}
+	if err := l.unit.open(l.app, p, l.project); err != nil {
+		return nil, err
 	}
 	options := linkage.Options{Workers: l.workers, MaxPairs: l.maxPairs}
 	if settings.Threshold != "auto" {
@@ -101,8 +116,11 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	}
 	defer dir.Abort()
 
-	files, err := readFilters(l.files, schema, l.project)
+	files, err := l.readFilters(p, schema)
 	if err != nil {
+		return nil, err
+	}
+	if err := l.unit.check(files); err != nil {
 		return nil, err
 	}
 	first := files[0].Manifest.Filters[0]
@@ -134,11 +152,14 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 		return nil, errorf("draw the secret of the person IDs: %w", err)
 	}
 	m := manifestOf(files, res, settings)
-	w := &linkedWriter{dir: dir, res: res, files: files, secret: secret, perParty: settings.PersonIDs == "per-party", m: m}
+	w := &linkedWriter{dir: dir, res: res, files: files, secret: secret, perParty: settings.PersonIDs == "per-party", m: m, unit: &l.unit}
 	if err := w.write(); err != nil {
 		return nil, err
 	}
 	if err := dir.Commit(); err != nil {
+		return nil, err
+	}
+	if err := l.unit.note(files); err != nil {
 		return nil, err
 	}
 	if l.json {
@@ -149,15 +170,18 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 }
 
 // readFilters reads the files, in the order of their parties, and refuses those that do not belong together.
-func readFilters(paths []string, schema, project string) ([]*formats.FiltersFile, error) {
+func (l *linkRun) readFilters(project *formats.Project, schema string) ([]*formats.FiltersFile, error) {
 	var files []*formats.FiltersFile
-	for _, p := range paths {
-		f, err := formats.ReadFilters(p)
+	for _, p := range l.files {
+		f, err := l.unit.read(p)
 		if err != nil {
 			return nil, err
 		}
+		if project != nil && f.Header.Project != project.Name {
+			return nil, errorf("%s is of project %q, and %s of project %q", p, f.Header.Project, l.project, project.Name)
+		}
 		if schema != "" && f.Header.Schema != schema {
-			return nil, errorf("%s was hashed by another schema than that of %s\nhave the partner hash again with the project file of today", p, project)
+			return nil, errorf("%s was hashed by another schema than that of %s\nhave the partner hash again with the project file of today", p, l.project)
 		}
 		if len(f.Manifest.Filters) != 1 || f.Manifest.Filters[0].Similarity != "dice" || f.Manifest.Filters[0].Bits%64 != 0 {
 			return nil, errorf("%s holds filters that this version of cohortlink cannot link", p)
@@ -248,6 +272,7 @@ type linkedWriter struct {
 	secret   []byte
 	perParty bool
 	m        *formats.LinkedManifest
+	unit     *unit
 }
 
 func (w *linkedWriter) write() error {
@@ -307,11 +332,24 @@ func (w *linkedWriter) links() error {
 			l.Records = append(l.Records, formats.RecordID(res.IDs[i]))
 			l.Persons = append(l.Persons, formats.PersonID(ids[res.Person[i]]))
 		}
-		if err := w.file(path.Join(formats.LinkedLinksFolder, name+".csv"), 0o644, func(f io.Writer) error { return formats.WriteLinks(f, l) }); err != nil {
+		if err := w.send(name, l); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// send writes what goes back to a party, sealed for it when its key is known.
+func (w *linkedWriter) send(party string, l *formats.Links) error {
+	at := path.Join(formats.LinkedLinksFolder, party)
+	to := w.unit.recipient(party)
+	if to == nil {
+		return w.file(at+".csv", 0o644, func(f io.Writer) error { return formats.WriteLinks(f, l) })
+	}
+	i := slices.IndexFunc(w.files, func(f *formats.FiltersFile) bool { return f.Header.Party == party })
+	return w.file(at+".links", 0o644, func(f io.Writer) error {
+		return formats.SealLinks(f, w.files[i].Header, l, to, w.unit.key)
+	})
 }
 
 func (w *linkedWriter) people() error {
@@ -429,7 +467,7 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 	if m.Rules.TooLarge > 0 {
 		ui.warnf("%s would have had too many records to be one person, and were left apart", plural(m.Rules.TooLarge, "group"))
 	}
-	ui.resultf("wrote      %s: send links/PARTY.csv back to each party\n", l.out)
+	ui.resultf("wrote      %s: send links/%s back to each party\n", l.out, l.unit.linksName())
 }
 
 func parties(n int) string {
