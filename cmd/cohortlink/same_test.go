@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -289,7 +290,20 @@ func TestLinkSameInAnyOrder(t *testing.T) {
 	}
 }
 
-// A demo told twice from one seed is the same story, with the same files.
+// drawnAnew reports whether a file of the demo differs each time it is told: keys that
+// seal and sign are never drawn from a seed, and what they made, or names them, follows.
+func drawnAnew(path string) bool {
+	name := filepath.Base(path)
+	for _, end := range []string{".identity", ".filters", ".links", ".receipt.json", ".partners", ".seen"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return name == "project.yaml" || name == "manifest.json"
+}
+
+// A demo told twice from one seed is the same story, with the same files but for
+// those that keys drawn anew go into.
 func TestDemoSameFromItsSeed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("tells the demo three times")
@@ -312,7 +326,9 @@ func TestDemoSameFromItsSeed(t *testing.T) {
 				lines = append(lines, line)
 			}
 		}
-		return story{digestTree(t, "demo"), strings.Join(lines, "")}
+		tree := digestTree(t, "demo")
+		maps.DeleteFunc(tree, func(path, _ string) bool { return drawnAnew(path) })
+		return story{tree, strings.Join(lines, "")}
 	}
 	// Files say the day they were made.
 	var first, second story
@@ -326,7 +342,7 @@ func TestDemoSameFromItsSeed(t *testing.T) {
 	}
 	other := tell(2)
 	for path, sum := range other.tree {
-		if strings.HasSuffix(path, ".filters") && first.tree[path] == sum {
+		if strings.HasSuffix(path, ".map.csv") && first.tree[path] == sum {
 			t.Errorf("another seed gives the same %s", path)
 		}
 	}
