@@ -217,7 +217,7 @@ func die(t *testing.T, mode string) {
 	case "hasher":
 		panic(*h)
 	case "worker":
-		panic(fmt.Sprintf("%+v %s", *w, any(w)))
+		panic(fmt.Sprintf("%+v %v", *w, any(w)))
 	case "index":
 		w.Hash(nil, nil)
 	case "goroutine":

@@ -98,7 +98,6 @@ const batchRows = 1024
 type batch struct {
 	rows   []int      // row numbers
 	values [][]string // of each row, for each field; nil once hashed
-	needs  [][]string
 	local  []string
 	bits   []uint64
 	ok     []bool

@@ -208,13 +208,11 @@ func foldLatin(r rune) string {
 	if !unicode.Is(unicode.Latin, r) {
 		return ""
 	}
-	for _, base := range unorm.NFKD.String(string(up)) {
-		if base >= 'A' && base <= 'Z' {
-			return string(base)
-		}
-		return latinLetters[base] // Ǿ is Ø and an accent
+	base, _ := utf8.DecodeRuneInString(unorm.NFKD.String(string(up)))
+	if base >= 'A' && base <= 'Z' {
+		return string(base)
 	}
-	return ""
+	return latinLetters[base] // Ǿ is Ø and an accent
 }
 
 func isSeparator(r rune) bool {
