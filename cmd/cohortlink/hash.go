@@ -188,6 +188,9 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	s.SetAside = len(aside)
 	if left != nil {
 		s.LeftOut = left.protected()
+		if left.unknown > 0 && !left.eligible {
+			ui.warnf("%s rows have no valid NHS number, so nobody could look whether these people opted out: they stay in", protectedRows(left.unknown))
+		}
 	}
 	if s.Records == 0 {
 		return nil, errorf("%s: none of its %s can be used: nothing was written\n%s", h.extract, plural(s.Rows, "row"), reasonsText(s.Reasons))

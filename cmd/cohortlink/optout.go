@@ -21,6 +21,7 @@ type leaveOut struct {
 	numbers  *norm.Normaliser
 	seed     maphash.Seed
 	count    int
+	unknown  int // rows without a valid number, which could not be looked up
 }
 
 // readLists reads --opt-out or --eligible. Anything in them that is not an NHS
@@ -63,8 +64,11 @@ func (h *hashRun) readLists(p *formats.Project, cols *columnMap) (*leaveOut, err
 	if err := scan.Err(); err != nil {
 		return nil, errorf("%s: a line is far too long to be an NHS number: nothing was hashed", file)
 	}
-	if len(l.listed) == 0 && l.eligible {
-		return nil, errorf("%s lists nobody, so everybody would be left out", file)
+	if len(l.listed) == 0 {
+		if l.eligible {
+			return nil, errorf("%s lists nobody, so everybody would be left out", file)
+		}
+		h.app.ui.warnf("%s lists nobody, so nobody is left out: make sure that it is the right file", file)
 	}
 	return l, nil
 }
@@ -77,6 +81,8 @@ func (l *leaveOut) out(values []string) bool {
 	listed := false
 	if number != "" {
 		_, listed = l.listed[maphash.String(l.seed, number)]
+	} else {
+		l.unknown++
 	}
 	if listed == l.eligible {
 		return false
@@ -85,13 +91,16 @@ func (l *leaveOut) out(values []string) bool {
 	return true
 }
 
-// protected is how many were left out, as it may be told: never a small number.
-func (l *leaveOut) protected() string {
+// protected is how many rows were left out, as it may be told.
+func (l *leaveOut) protected() string { return protectedRows(l.count) }
+
+// protectedRows is a count of rows as it may be told: never a small number.
+func protectedRows(n int) string {
 	rule, err := cohort.Preset("hes")
 	if err != nil {
 		panic("cohortlink: " + err.Error())
 	}
-	text := rule.Figure(l.count).Text()
+	text := rule.Figure(n).Text()
 	if text == cohort.Mark {
 		return "fewer than 8"
 	}
