@@ -13,14 +13,23 @@ func fsMode(m uint32) fs.FileMode { return fs.FileMode(m) }
 // needCoder turns the cells of needs into the numbers that travel: 0 not known,
 // else 1 + the place in the need's list of values.
 type needCoder struct {
-	needs  []formats.ProjectNeed
-	values [][]string
-	fixed  []bool
+	needs   []formats.ProjectNeed
+	columns [][]int // of the extract, for each need
+	values  [][]string
+	fixed   []bool
 }
 
-func newNeedCoder(needs []formats.ProjectNeed) *needCoder {
-	c := &needCoder{needs: needs}
-	for _, n := range needs {
+// newNeedCoder takes the project's needs and their columns. A need without a column
+// is not the party's to declare, and does not travel: "nobody says so" must not
+// come out as "nobody has it".
+func newNeedCoder(needs []formats.ProjectNeed, columns [][]int) *needCoder {
+	c := &needCoder{}
+	for i, n := range needs {
+		if columns[i] == nil {
+			continue
+		}
+		c.needs = append(c.needs, n)
+		c.columns = append(c.columns, columns[i])
 		values := slices.Clone(n.Values)
 		if n.Kind == formats.NeedYesNo {
 			values = []string{"no", "yes"}
