@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes ../variants.txt: the formal names that a forename can stand for.
 
-    python3 variants.py /work/shared/data/reference > ../variants.txt
+    python3 variants.py ../shared/data/reference > ../variants.txt
 
 Sources, both read from the folder named:
   nicknames.csv             carltonnorthern/nicknames, Apache-2.0: formal name, has_nickname, nickname
