@@ -82,9 +82,9 @@ type LinkedSettings struct {
 
 // LinkedThreshold is the score that links need.
 type LinkedThreshold struct {
-	Value  string `json:"value"` // a fraction in lowest terms, exact
-	Score  float64
-	Chosen string `json:"chosen"` // how, in words
+	Value  string  `json:"value"` // a fraction in lowest terms, exact
+	Score  float64 `json:"score"`
+	Chosen string  `json:"chosen"` // how, in words
 }
 
 // LinkedEstimate is made without truth. Nil where there is nothing to say.

@@ -73,7 +73,11 @@ func mapColumns(file string, header []string, p *formats.Project, party *formats
 		for _, c := range own {
 			i, ok := at[c]
 			if !ok {
-				return nil, errorf("%s: there is no column %q, which the project names for %s %q of party %q%s", file, c, what, name, party.Name, nearest(c, header))
+				hint := "\nnone of the columns that the project names is there: is the first line of the file the names of its columns?"
+				if anyKnown(p, party, at) {
+					hint = nearest(c, header)
+				}
+				return nil, errorf("%s: there is no column %q, which the project names for %s %q of party %q%s", file, c, what, name, party.Name, hint)
 			}
 			cols = append(cols, i)
 		}
@@ -98,9 +102,23 @@ func mapColumns(file string, header []string, p *formats.Project, party *formats
 		m.needs = append(m.needs, cols)
 	}
 	if len(m.lacks) == len(p.Fields) {
-		return nil, errorf("%s: none of the project's fields is among its columns %s\nname them under \"parties: %s: columns:\" in the project file, or in a file given with --columns", file, quoted(header), party.Name)
+		return nil, errorf("%s: none of the project's fields is among its columns\nif its first line holds the names of its columns, name them under \"parties: %s: columns:\" in the project file, or in a file given with --columns", file, party.Name)
 	}
 	return m, nil
+}
+
+// anyKnown reports whether an extract has at least one column that the project
+// names. Where it has none, its first line may be a person and not a header, and
+// nothing of it is shown.
+func anyKnown(p *formats.Project, party *formats.ProjectParty, at map[string]int) bool {
+	for _, columns := range party.Columns {
+		for _, c := range columns {
+			if _, ok := at[c]; ok {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(p.Fields, func(f formats.ProjectField) bool { _, ok := at[f.Name]; return ok })
 }
 
 // nearest is a hint naming the header that differs from a name only in case and
