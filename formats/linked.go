@@ -73,11 +73,12 @@ type LinkedParty struct {
 
 // LinkedSettings are what the analyst chose.
 type LinkedSettings struct {
-	Threshold string `json:"threshold"`
-	PersonIDs string `json:"person_ids"`
-	Bits      int    `json:"filter_bits"`
-	Encoding  string `json:"encoding"`
-	Kernel    string `json:"kernel"`
+	Threshold  string `json:"threshold"`
+	PersonIDs  string `json:"person_ids"`
+	Bits       int    `json:"filter_bits"`
+	Encoding   string `json:"encoding"`
+	Similarity string `json:"similarity"`
+	Kernel     string `json:"kernel"`
 }
 
 // LinkedThreshold is the score that links need.

@@ -30,10 +30,11 @@ type Party struct {
 
 // Options says how to link. The zero value chooses everything.
 type Options struct {
-	Length    int            // bits of a filter, the same for all parties
-	Threshold *overlap.Ratio // nil: chosen from the scores
-	Workers   int            // 0: one for each core
-	MaxPairs  int            // candidate pairs kept at most; 0: DefaultMaxPairs
+	Length     int            // bits of a filter, the same for all parties
+	Similarity string         // what filters are scored by (similarity.go); "": dice
+	Threshold  *overlap.Ratio // nil: chosen from the scores
+	Workers    int            // 0: one for each core
+	MaxPairs   int            // candidate pairs kept at most; 0: DefaultMaxPairs
 	// Progress is told the pairs compared so far, from any goroutine, about ten times
 	// a second or less. May be nil.
 	Progress func(stage string, done, total uint64)
@@ -45,7 +46,7 @@ const DefaultMaxPairs = 50_000_000
 // A Pair is two records, by number, with a score at or above the floor. A < B.
 type Pair struct {
 	A, B  int32
-	Score float64 // Dice coefficient, 0 to 1
+	Score float64 // 0 to 1
 }
 
 // A Result is who is who.
@@ -88,6 +89,7 @@ func (r *Result) Accepted(p Pair) bool { return r.Person[p.A] == r.Person[p.B] }
 type run struct {
 	Options
 	words   int
+	measure *measure
 	parties []party
 	layout  *overlap.Layout
 	ones    []uint16 // of each record, by number
@@ -152,8 +154,9 @@ func newRun(parties []Party, o Options) (*run, error) {
 	if len(parties) == 0 {
 		return nil, errors.New("there is nothing to link: name at least one filters file")
 	}
-	if o.Length <= 0 || o.Length%64 != 0 || o.Length > overlap.MaxBits {
-		return nil, fmt.Errorf("filters of %d bits cannot be linked: the length must be a multiple of 64, at most %d", o.Length, overlap.MaxBits)
+	measure, err := newMeasure(o.Similarity, o.Length)
+	if err != nil {
+		return nil, err
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -161,7 +164,7 @@ func newRun(parties []Party, o Options) (*run, error) {
 	if o.MaxPairs <= 0 {
 		o.MaxPairs = DefaultMaxPairs
 	}
-	r := &run{Options: o, words: o.Length / 64}
+	r := &run{Options: o, words: o.Length / 64, measure: measure}
 
 	sorted := slices.Clone(parties)
 	slices.SortFunc(sorted, func(a, b Party) int { return strings.Compare(a.Name, b.Name) })
@@ -210,7 +213,6 @@ func newRun(parties []Party, o Options) (*run, error) {
 	}
 	r.first = append(r.first, len(r.ones))
 
-	var err error
 	if r.layout, err = overlap.NewLayout(o.Length, sets...); err != nil {
 		return nil, err
 	}
@@ -243,14 +245,4 @@ func (r *run) progress(stage string, done, total uint64) {
 	if r.Progress != nil {
 		r.Progress(stage, done, total)
 	}
-}
-
-// dice is the Dice coefficient of filters with p and q ones and c in common. The
-// division is correctly rounded and the terms are small, so equal fractions give
-// equal floats and different ones different floats, on every machine.
-func dice(c, p, q int) float64 {
-	if p+q == 0 {
-		return 0
-	}
-	return float64(2*c) / float64(p+q)
 }

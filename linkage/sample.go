@@ -222,7 +222,7 @@ func (r *run) takeLook(ctx context.Context, l *look, rows []int32, counts *[grid
 			}
 			mine := int(r.ones[r.first[l.a]+int(row)])
 			for p, c := range common[i*n:][:n] {
-				score := dice(int(c), mine, int(ones[p]))
+				score := r.measure.score(int(c), mine, int(ones[p]))
 				if position[p] == self {
 					continue
 				}

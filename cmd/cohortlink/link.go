@@ -60,7 +60,7 @@ however many cores.
 	f.StringVar(&l.unit.partners, "partners", "", "the unit's file of partners: a line with the public keys of each")
 	f.StringVar(&l.unit.seenFile, "seen", "", "where the unit notes what it has linked (default: beside the identity, ending in .seen)")
 	f.BoolVar(&l.unit.older, "accept-older", false, "link filters though their party has replaced them by newer ones")
-	f.StringVar(&l.threshold, "threshold", "", "\"auto\", or the Dice score that a link needs, such as 0.85 (default: the project's, or auto)")
+	f.StringVar(&l.threshold, "threshold", "", "\"auto\", or the score that a link needs, such as 0.85 (default: the project's, or auto)")
 	f.StringVarP(&l.out, "out", "o", "linked", "the folder to write")
 	f.IntVar(&l.workers, "workers", 0, "goroutines (default: one for each core)")
 	f.IntVar(&l.maxPairs, "max-pairs", linkage.DefaultMaxPairs, "candidate pairs held at most, 16 bytes each")
@@ -124,7 +124,7 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 		return nil, err
 	}
 	first := files[0].Manifest.Filters[0]
-	options.Length = first.Bits
+	options.Length, options.Similarity = first.Bits, first.Similarity
 	var parties []linkage.Party
 	for _, f := range files {
 		ids := make([]linkage.RecordID, len(f.IDs))
@@ -183,8 +183,8 @@ func (l *linkRun) readFilters(project *formats.Project, schema string) ([]*forma
 		if schema != "" && f.Header.Schema != schema {
 			return nil, errorf("%s was hashed by another schema than that of %s\nhave the partner hash again with the project file of today", p, l.project)
 		}
-		if len(f.Manifest.Filters) != 1 || f.Manifest.Filters[0].Similarity != "dice" || f.Manifest.Filters[0].Bits%64 != 0 {
-			return nil, errorf("%s holds filters that this version of cohortlink cannot link", p)
+		if err := checkFilters(f); err != nil {
+			return nil, errorf("%s: %w", p, err)
 		}
 		files = append(files, f)
 	}
@@ -196,11 +196,24 @@ func (l *linkRun) readFilters(project *formats.Project, schema string) ([]*forma
 	return files, nil
 }
 
+// checkFilters refuses filters that cannot be linked.
+func checkFilters(f *formats.FiltersFile) error {
+	if n := len(f.Manifest.Filters); n != 1 {
+		return errorf("it has %d filters to a record, and this version of cohortlink links one", n)
+	}
+	for _, l := range f.Manifest.Filters {
+		if err := linkage.CheckSimilarity(l.Similarity, l.Bits); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings formats.ProjectLinkage) *formats.LinkedManifest {
 	h, layout := files[0].Header, files[0].Manifest.Filters[0]
 	m := &formats.LinkedManifest{
 		Version: 1, Tool: tool(), Project: h.Project, Schema: h.Schema, Key: h.Key, Created: time.Now().UTC().Format(time.DateOnly),
-		Settings: formats.LinkedSettings{Threshold: settings.Threshold, PersonIDs: settings.PersonIDs, Bits: layout.Bits, Encoding: layout.Encoding, Kernel: overlap.Kernel()},
+		Settings: formats.LinkedSettings{Threshold: settings.Threshold, PersonIDs: settings.PersonIDs, Bits: layout.Bits, Encoding: layout.Encoding, Similarity: layout.Similarity, Kernel: overlap.Kernel()},
 		Compared: res.Compared, Floor: res.Floor, Kept: len(res.Pairs), Persons: res.Persons, Records: len(res.IDs),
 		Rules: formats.LinkedRules{SameParty: res.Rules.SameParty, TooLarge: res.Rules.TooLarge},
 	}
