@@ -25,13 +25,17 @@ type Party struct {
 	// then never compared with each other, nor joined.
 	Deduplicated bool
 	IDs          []RecordID
-	Bits         []uint64 // Length/64 words for each record
+	Bits         []uint64     // Length/64 words for each record
+	More         [][]uint64   // of each further filter, the same
+	Exact        [][]ExactKey // of each exact key, one for each record
 }
 
 // Options says how to link. The zero value chooses everything.
 type Options struct {
 	Length     int            // bits of a filter, the same for all parties
 	Similarity string         // what filters are scored by (similarity.go); "": dice
+	More       []Filter       // further filters of a record
+	Exact      []string       // names of exact keys
 	Threshold  *overlap.Ratio // nil: chosen from the scores
 	Workers    int            // 0: one for each core
 	MaxPairs   int            // candidate pairs kept at most; 0: DefaultMaxPairs
@@ -63,6 +67,7 @@ type Result struct {
 	Floor    float64 // pairs below were not kept
 	Compared uint64  // pairs compared
 	Rules    RuleCounts
+	Evidence *Evidence // where records have several filters or exact keys
 }
 
 // Party returns the party of a record number.
@@ -108,6 +113,9 @@ type party struct {
 // Link finds the persons among the parties' records. ctx ends it early, with
 // ctx's error. Errors otherwise name the party and what is wrong with what it sent.
 func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
+	if len(o.More)+len(o.Exact) > 0 {
+		return linkEvidence(ctx, parties, o)
+	}
 	r, err := newRun(parties, o)
 	if err != nil {
 		return nil, err
@@ -116,27 +124,35 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	model := newNullModel(sample, nil)
-	chosen := model.choose(r.Options.Threshold)
+	chosen := newNullModel(sample, nil).choose(r.Options.Threshold)
 	floor := sample.floor(chosen.Score(), r.MaxPairs, len(r.ones))
 	pairs, compared, err := r.scan(ctx, floor)
 	if err != nil {
 		return nil, err
 	}
+	return r.result(ctx, pairs, r.refine(sample, pairs, chosen, floor), floor, compared)
+}
 
-	// Where a party may hold a person twice, the first estimate had to guess which
-	// records are the same person again. Now that there are persons, estimate again.
-	if r.hasDuplicates() && r.Options.Threshold == nil && !chosen.Nothing {
-		for range refinements {
-			person, _, _ := Persons(r.first, r.clean(), pairs, chosen.Score(), value(floor))
-			next := newNullModel(sample, person).choose(nil)
-			if next.Nothing || next.Score() < value(floor) || next.Ratio == chosen.Ratio {
-				break
-			}
-			chosen = next
-		}
+// refine chooses the threshold again where a party may hold a person twice. The first
+// estimate had to guess which records are the same person again; now that there are
+// pairs, and so persons, it need not.
+func (r *run) refine(s *sample, pairs []Pair, chosen Threshold, floor overlap.Ratio) Threshold {
+	if !r.hasDuplicates() || r.Options.Threshold != nil || chosen.Nothing {
+		return chosen
 	}
+	for range refinements {
+		person, _, _ := Persons(r.first, r.clean(), pairs, chosen.Score(), value(floor))
+		next := newNullModel(s, person).choose(nil)
+		if next.Nothing || next.Score() < value(floor) || next.Ratio == chosen.Ratio {
+			break
+		}
+		chosen = next
+	}
+	return chosen
+}
 
+// result forms the persons.
+func (r *run) result(ctx context.Context, pairs []Pair, chosen Threshold, floor overlap.Ratio, compared uint64) (*Result, error) {
 	res := &Result{Clean: r.clean(), First: r.first, Pairs: pairs, Threshold: chosen, Floor: value(floor), Compared: compared}
 	for _, p := range r.parties {
 		res.Parties = append(res.Parties, p.name)

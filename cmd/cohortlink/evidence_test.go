@@ -2,12 +2,19 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"math/bits"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"cohortlink/formats"
+	"cohortlink/linkage/quality"
 )
 
 // rewrite changes a filters file that is not sealed.
@@ -85,4 +92,269 @@ func TestLinkBySimilarity(t *testing.T) {
 	if _, err := link("unknown"); err == nil || !strings.Contains(err.Error(), `"wave:9"`) || !strings.Contains(err.Error(), "newer cohortlink") {
 		t.Errorf("filters of an unknown similarity: %v", err)
 	}
+}
+
+// fieldLine is a field in a project file, one to a line.
+var fieldLine = regexp.MustCompile(`(?m)^  - \{name: (\w+), kind: [\w-]+.*\}\n`)
+
+// evidenceCase is a project whose fields go into several filters, and exact keys.
+type evidenceCase struct {
+	filters [][]string
+	exact   []string
+}
+
+// A workbench hashes extracts by ever other fields, and puts what comes out together as a project with several filters
+// and exact keys would have it.
+type workbench struct {
+	t        *testing.T
+	dir      string
+	project  string            // text
+	name     string            // of the project
+	extracts map[string]string // by party
+	parties  []string
+	truth    string
+	variants int
+	hashed   map[string]string // folder by fields
+}
+
+func (b *workbench) hash(fields []string) string {
+	b.t.Helper()
+	id := strings.Join(fields, " ")
+	if dir := b.hashed[id]; dir != "" {
+		return dir
+	}
+	b.variants++
+	dir := filepath.Join(b.dir, fmt.Sprint("variant-", b.variants))
+	text := fieldLine.ReplaceAllStringFunc(b.project, func(line string) string {
+		if f := fieldLine.FindStringSubmatch(line)[1]; len(fields) > 0 && !slices.Contains(fields, f) {
+			return ""
+		}
+		return line
+	})
+	for _, f := range fieldLine.FindAllStringSubmatch(b.project, -1) {
+		if len(fields) > 0 && !slices.Contains(fields, f[1]) {
+			column := regexp.MustCompile(`([{ ])` + f[1] + `: ("[^"]*"|\[[^\]]*\]|[^,}\n]+)(, )?`)
+			text = column.ReplaceAllString(text, "$1")
+		}
+	}
+	text = strings.ReplaceAll(text, ", }", "}")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	project := filepath.Join(dir, "project.yaml")
+	if err := os.WriteFile(project, []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	writeKey(b.t, filepath.Join(dir, "project.key"), b.name)
+	for i, p := range b.parties {
+		mustHash(b.t, hashRun{extract: b.extracts[p], project: project, party: p, key: filepath.Join(dir, "project.key"), out: dir, random: seeded(byte(50 + i))})
+	}
+	b.hashed[id] = dir
+	return dir
+}
+
+// column is a variant's filter of each row of an extract; rows that were set aside have none.
+func (b *workbench) column(fields []string, party string) map[int][]uint64 {
+	b.t.Helper()
+	dir := b.hash(fields)
+	f, err := formats.ReadFilters(filepath.Join(dir, party+".filters"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	m, err := formats.ReadMap(filepath.Join(dir, party+".map.csv"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	at := map[formats.RecordID]int{}
+	for i, id := range f.IDs {
+		at[id] = i
+	}
+	words := f.Manifest.Filters[0].Bits / 64
+	out := map[int][]uint64{}
+	for i, row := range m.Rows {
+		out[row] = f.Bits[0][at[m.IDs[i]]*words:][:words]
+	}
+	return out
+}
+
+// link makes the files of a case, links them, and scores the persons.
+func (b *workbench) link(c evidenceCase) (*formats.LinkedManifest, quality.Scores) {
+	b.t.Helper()
+	base := b.hash(nil)
+	b.variants++
+	dir := filepath.Join(b.dir, fmt.Sprint("case-", b.variants))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	l := linkRun{app: quietApp(new(bytes.Buffer)), project: filepath.Join(base, "project.yaml"), out: filepath.Join(dir, "linked"), random: seeded(40)}
+	e := evaluateRun{app: l.app, truth: b.truth}
+	for _, p := range b.parties {
+		f, err := formats.ReadFilters(filepath.Join(base, p+".filters"))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		m, err := formats.ReadMap(filepath.Join(base, p+".map.csv"))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		row := map[formats.RecordID]int{}
+		for i, r := range m.Rows {
+			row[m.IDs[i]] = r
+		}
+		layout := f.Manifest.Filters[0]
+		f.Manifest.Filters, f.Bits = nil, nil
+		for i, fields := range c.filters {
+			layout.Name = fmt.Sprint("part_", i)
+			of := b.column(fields, p)
+			var all []uint64
+			for _, id := range f.IDs {
+				if r := of[row[id]]; r != nil {
+					all = append(all, r...)
+				} else {
+					all = append(all, make([]uint64, layout.Bits/64)...)
+				}
+			}
+			f.Manifest.Filters, f.Bits = append(f.Manifest.Filters, layout), append(f.Bits, all)
+		}
+		for _, field := range c.exact {
+			of := b.column([]string{field}, p)
+			keys := make([]formats.ExactKey, len(f.IDs))
+			for i, id := range f.IDs {
+				if r := of[row[id]]; slices.ContainsFunc(r, func(w uint64) bool { return bits.OnesCount64(w) > 0 }) {
+					sum := sha256.Sum256(fmt.Append(nil, r))
+					copy(keys[i][:], sum[:])
+				}
+			}
+			f.Manifest.Exact, f.Exact = append(f.Manifest.Exact, field), append(f.Exact, keys)
+		}
+		path := filepath.Join(dir, p+".filters")
+		var out bytes.Buffer
+		if _, err := formats.WriteFilters(&out, f); err != nil {
+			b.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
+			b.t.Fatal(err)
+		}
+		l.files = append(l.files, path)
+	}
+	manifest, err := l.run(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, p := range b.parties {
+		r := attachRun{app: l.app, extract: b.extracts[p], links: filepath.Join(l.out, "links", p+".csv"), rowMap: filepath.Join(base, p+".map.csv"), project: l.project, out: filepath.Join(dir, p+".linked.csv")}
+		if err := r.run(); err != nil {
+			b.t.Fatal(err)
+		}
+		e.files = append(e.files, r.out)
+	}
+	got, err := e.run()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return manifest, got.Scores
+}
+
+// How much several filters and exact keys add to one filter, on an invented borough with wrong and shared NHS numbers,
+// and on sets of people with known truth. COHORTLINK_EVIDENCE=1 tries all cases, on a larger borough.
+func TestEvidenceOnPeople(t *testing.T) {
+	all := os.Getenv("COHORTLINK_EVIDENCE") != ""
+	if testing.Short() {
+		t.Skip("links thousands of records several times over")
+	}
+	names, born, where := []string{"forename", "surname"}, []string{"birth_date", "sex"}, []string{"postcode"}
+	person := slices.Concat(names, born, where)
+	run := func(b *workbench, cases []evidenceCase) {
+		for _, c := range cases {
+			m, s := b.link(c)
+			estimate := func(x *float64) string {
+				if x == nil {
+					return "-"
+				}
+				return fmt.Sprintf("%.3f", *x)
+			}
+			b.t.Logf("%v exact %v: precision %.4f recall %.4f F1 %.4f at %.3f, estimated %s %s", c.filters, c.exact, s.Precision, s.Recall, s.F1, m.Threshold.Score, estimate(m.Estimate.Precision), estimate(m.Estimate.Recall))
+			if e := m.Evidence; e != nil {
+				b.t.Logf("    weight %.1f, by weights %s %s, %d contradicted, %d shared, %+v", e.Weight, estimate(e.Precision), estimate(e.Recall), e.Contradicted, e.Shared, e.Exact)
+			}
+		}
+	}
+	t.Run("borough", func(t *testing.T) {
+		people := 1500
+		if all {
+			people = 8000
+		}
+		dir, parties := synthesise(t, people, 4)
+		run(openWorkbench(t, dir, filepath.Join(dir, "project.yaml"), parties, filepath.Join(dir, "truth.csv")), []evidenceCase{
+			{filters: [][]string{nil}},
+			{filters: [][]string{person}},
+			{filters: [][]string{person}, exact: []string{"nhs_number"}},
+			{filters: [][]string{nil}, exact: []string{"nhs_number"}},
+			{filters: [][]string{names, born, where}},
+			{filters: [][]string{names, born, where}, exact: []string{"nhs_number"}},
+			{filters: [][]string{person, names, born, where}, exact: []string{"nhs_number"}},
+		})
+	})
+	for _, set := range []struct {
+		name  string
+		cases []evidenceCase
+	}{
+		{"febrl4", []evidenceCase{
+			{filters: [][]string{nil}},
+			{filters: [][]string{{"given_name", "surname"}, {"date_of_birth"}, {"street_number", "address_1", "suburb", "postcode", "state"}}},
+		}},
+		{"anonlink-5party", []evidenceCase{
+			{filters: [][]string{nil}},
+			{filters: [][]string{nil}, exact: []string{"phone_number"}},
+			{filters: [][]string{{"givenname", "surname", "gender"}, {"dob"}, {"city"}, {"phone_number"}}},
+			{filters: [][]string{{"givenname", "surname", "gender"}, {"dob"}, {"city"}}, exact: []string{"phone_number"}},
+		}},
+	} {
+		t.Run(set.name, func(t *testing.T) {
+			if !all {
+				t.Skip("COHORTLINK_EVIDENCE is not set")
+			}
+			from := filepath.Join(sharedFolder(t), "data", "people", set.name)
+			dir := t.TempDir()
+			extracts, _ := filepath.Glob(filepath.Join(from, "party_*.csv"))
+			var parties []string
+			for _, x := range extracts {
+				p := "party-" + strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(x), "party_"), ".csv"))
+				parties = append(parties, p)
+				if err := os.CopyFS(filepath.Join(dir, p), only(x)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			writeTruth(t, filepath.Join(from, "truth.csv"), filepath.Join(dir, "truth.csv"))
+			run(openWorkbench(t, dir, filepath.Join("..", "..", "testdata", "people", set.name+".yaml"), parties, filepath.Join(dir, "truth.csv")), set.cases)
+		})
+	}
+}
+
+// openWorkbench begins a workbench on extracts that lie each in the folder of its party.
+func openWorkbench(t *testing.T, dir, project string, parties []string, truth string) *workbench {
+	t.Helper()
+	text, err := os.ReadFile(project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &workbench{t: t, dir: t.TempDir(), project: string(text), parties: parties, truth: truth, extracts: map[string]string{}, hashed: map[string]string{}}
+	b.name = regexp.MustCompile(`(?m)^project: (\S+)`).FindStringSubmatch(b.project)[1]
+	for _, p := range parties {
+		extract, err := filepath.Glob(filepath.Join(dir, p, "extract.*"))
+		if err != nil || len(extract) != 1 {
+			t.Fatalf("the extracts of %s are %v (%v)", p, extract, err)
+		}
+		b.extracts[p] = extract[0]
+	}
+	return b
+}
+
+// only is a folder that holds a file as extract.csv.
+func only(path string) fstest.MapFS {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		panic(err)
+	}
+	return fstest.MapFS{"extract.csv": &fstest.MapFile{Data: text}}
 }

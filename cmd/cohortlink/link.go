@@ -34,7 +34,9 @@ party. Writes the folder linked/:
   links/PARTY.links or links/PARTY.csv   goes back to the party: a person ID for
                     each of its records; sealed for the party (.links) when its age
                     key is in the file of partners
-  people.parquet, needs.parquet, pairs.parquet   stay at the unit
+  people.parquet, needs.parquet, pairs.parquet   stay at the unit; so does
+                    evidence.parquet, where records have several filters or exact
+                    keys: what each of them says of each pair
   manifest.json     what was linked, how, and how good it is thought to be
   person.secret     what person IDs are made with; keep it with the folder
 
@@ -123,15 +125,10 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	if err := l.unit.check(files); err != nil {
 		return nil, err
 	}
-	first := files[0].Manifest.Filters[0]
-	options.Length, options.Similarity = first.Bits, first.Similarity
+	describe(&options, &files[0].Manifest)
 	var parties []linkage.Party
 	for _, f := range files {
-		ids := make([]linkage.RecordID, len(f.IDs))
-		for i, id := range f.IDs {
-			ids[i] = linkage.RecordID(id)
-		}
-		parties = append(parties, linkage.Party{Name: f.Header.Party, Deduplicated: f.Manifest.Deduplicated, IDs: ids, Bits: f.Bits[0]})
+		parties = append(parties, partyOf(f))
 		if len(f.IDs) == 0 {
 			ui.warnf("party %q has no records", f.Header.Party)
 		}
@@ -198,12 +195,9 @@ func (l *linkRun) readFilters(project *formats.Project, schema string) ([]*forma
 
 // checkFilters refuses filters that cannot be linked.
 func checkFilters(f *formats.FiltersFile) error {
-	if n := len(f.Manifest.Filters); n != 1 {
-		return errorf("it has %d filters to a record, and this version of cohortlink links one", n)
-	}
 	for _, l := range f.Manifest.Filters {
 		if err := linkage.CheckSimilarity(l.Similarity, l.Bits); err != nil {
-			return err
+			return errorf("filter %q: %w", l.Name, err)
 		}
 	}
 	return nil
@@ -231,6 +225,7 @@ func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings form
 		})
 	}
 	m.Needs = needsOf(files)
+	m.Evidence = evidenceOf(&files[0].Manifest, res)
 	return m
 }
 
@@ -289,7 +284,7 @@ type linkedWriter struct {
 }
 
 func (w *linkedWriter) write() error {
-	for _, step := range []func() error{w.links, w.people, w.needs, w.pairs, w.rest} {
+	for _, step := range []func() error{w.links, w.people, w.needs, w.pairs, w.evidence, w.rest} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -477,6 +472,7 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 	if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
 		ui.resultf("estimate   precision %.3f, recall %.3f (made without truth: see the manifest)\n", *m.Estimate.Precision, *m.Estimate.Recall)
 	}
+	l.tellEvidence(m.Evidence)
 	if m.Rules.TooLarge > 0 {
 		ui.warnf("%s would have had too many records to be one person, and were left apart", plural(m.Rules.TooLarge, "group"))
 	}

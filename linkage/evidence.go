@@ -1,0 +1,456 @@
+package linkage
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"cohortlink/linkage/overlap"
+)
+
+// A Filter says what a further filter of each record is, beside the first.
+type Filter struct {
+	Name       string
+	Length     int // bits
+	Similarity string
+}
+
+// An ExactKey is a keyed hash of a whole value. The zero key is a missing value.
+type ExactKey = [16]byte
+
+// Evidence is how pairs were weighed when there was more than one score to go by (fs.go).
+// Of each pair in Result.Pairs it holds, at the same index, what each filter and key said.
+type Evidence struct {
+	Weight   []float64   // match weight: log₂ of the odds that the two are one person
+	Scores   [][]float32 // of each filter, the first one first; NaN where one of the two has nothing in it
+	Outcomes [][]Outcome // of each exact key
+	// Contradicted holds, of the candidate pairs that agree on an exact key, those that no
+	// filter bears out, as far down as strangers score. They are no matches.
+	Contradicted int
+	Shared       int       // values of exact keys that too many records share to bring pairs together
+	Agreement    []float64 // of each exact key, how often it agrees between records of a person who both have it
+	// Expected is what the weights alone make of the links at the threshold; where it is far
+	// from Threshold.Estimate, witnesses that are taken as independent are not.
+	Expected struct{ Precision, Recall float64 }
+}
+
+// An Outcome is what an exact key says of a pair.
+type Outcome uint8
+
+// Outcomes of an exact key.
+const (
+	Absent Outcome = iota // one of the two has no value
+	Disagree
+	Agree
+)
+
+func (o Outcome) String() string { return [...]string{"absent", "disagree", "agree"}[o] }
+
+// A score of weighed pairs is their match weight laid out from 0 to 1, with even odds in
+// the middle and weightReach at the ends: it adds up and averages as weights do, where
+// probabilities would all be 0 or 1.
+const weightReach = 40
+
+func weightScore(weight float64) float64 {
+	return math.Round(clamp(0.5+weight/(2*weightReach))*1e6) / 1e6
+}
+
+// ScoreWeight is the match weight of a score of weighed pairs.
+func ScoreWeight(score float64) float64 { return (score - 0.5) * 2 * weightReach }
+
+// WeightProbability is the probability of a match at a match weight.
+func WeightProbability(weight float64) float64 { return probability(weight) }
+
+// candidates are pairs that are worth weighing, column by column, in the order of records.
+type candidates struct {
+	a, b         []int32
+	scores       [][]float32 // of each filter
+	outcomes     [][]uint8   // of each exact key: absent, disagree, agree and how shared
+	contradicted []bool
+	shared       int
+}
+
+// linkEvidence is Link for records with several filters, or exact keys.
+func linkEvidence(ctx context.Context, parties []Party, o Options) (*Result, error) {
+	layers, err := newLayers(parties, o)
+	if err != nil {
+		return nil, err
+	}
+	m := &model{}
+	c := &candidates{}
+	var compared uint64
+	budget := min(float64(layers[0].MaxPairs)/2, max(200_000, 10*float64(len(layers[0].ones)))) / float64(len(layers))
+	for _, r := range layers {
+		s, err := r.sample(ctx)
+		if err != nil {
+			return nil, err
+		}
+		null := newNullModel(s, nil)
+		if floor, ok := s.candidateFloor(null.choose(nil).Score(), budget); ok {
+			pairs, n, err := r.scan(ctx, floor)
+			if err != nil {
+				return nil, err
+			}
+			compared += n
+			for _, p := range pairs {
+				c.a, c.b = append(c.a, p.A), append(c.b, p.B)
+			}
+		}
+		m.filters = append(m.filters, newWitness(s, null))
+		m.pairs, m.matches = s.above[0], max(m.matches, null.total)
+	}
+	first := layers[0]
+	keys := first.keysOf(parties)
+	for range o.Exact {
+		m.keys = append(m.keys, &exactKey{m: 0.9})
+	}
+	if err := c.fill(ctx, layers, keys, m); err != nil {
+		return nil, err
+	}
+	m.matches = max(m.matches, 0.5)
+	m.pairs = max(m.pairs, 1)
+	m.fit(c.patterns(m))
+	return first.settle(ctx, c, m, compared)
+}
+
+// newLayers makes a run for each filter. All number records alike.
+func newLayers(parties []Party, o Options) ([]*run, error) {
+	filters := append([]Filter{{Length: o.Length, Similarity: o.Similarity}}, o.More...)
+	var layers []*run
+	for i, f := range filters {
+		own, p := o, slices.Clone(parties)
+		own.Length, own.Similarity, own.Threshold = f.Length, f.Similarity, nil
+		for j := range p {
+			if len(p[j].More) != len(o.More) || len(p[j].Exact) != len(o.Exact) {
+				return nil, fmt.Errorf("party %q has %d further filters and %d exact keys, where there should be %d and %d", p[j].Name, len(p[j].More), len(p[j].Exact), len(o.More), len(o.Exact))
+			}
+			for _, keys := range p[j].Exact {
+				if len(keys) != len(p[j].IDs) {
+					return nil, fmt.Errorf("party %q has %d records but %d exact keys", p[j].Name, len(p[j].IDs), len(keys))
+				}
+			}
+			if i > 0 {
+				p[j].Bits = p[j].More[i-1]
+			}
+		}
+		r, err := newRun(p, own)
+		if err != nil {
+			if i > 0 {
+				err = fmt.Errorf("filter %q: %w", f.Name, err)
+			}
+			return nil, err
+		}
+		layers = append(layers, r)
+	}
+	layers[0].Options.Threshold = o.Threshold
+	return layers, nil
+}
+
+// candidateFloor is the lowest score that brings few enough pairs together, and not far
+// under the threshold that a filter would have alone. ok is false where even equal filters
+// are too many: a filter of a field with few values says something of a pair, and brings
+// none together.
+func (s *sample) candidateFloor(threshold, budget float64) (floor overlap.Ratio, ok bool) {
+	const reach = grid / 4
+	k := grid
+	if s.above[k] > budget {
+		return floor, false
+	}
+	for k > 1 && k > step(threshold)-reach && s.above[k-1] <= budget {
+		k--
+	}
+	return ratio(k), true
+}
+
+// keysOf has the exact keys of each record, by number.
+func (r *run) keysOf(parties []Party) [][]ExactKey {
+	out := make([][]ExactKey, len(r.Options.Exact))
+	for _, p := range r.parties {
+		from := slices.IndexFunc(parties, func(q Party) bool { return q.Name == p.name })
+		for k := range out {
+			for _, row := range p.row {
+				out[k] = append(out[k], parties[from].Exact[k][row])
+			}
+		}
+	}
+	return out
+}
+
+// mostSharing is the most records that share a value of an exact key and are brought
+// together by it. More of them are a placeholder or a switchboard, and their pairs would
+// be as many as their square.
+const mostSharing = 100
+
+// fill adds the pairs that exact keys bring together, and works out what every witness
+// says of every pair.
+func (c *candidates) fill(ctx context.Context, layers []*run, keys [][]ExactKey, m *model) error {
+	r := layers[0]
+	shared := make([][]uint8, len(keys)) // of each key and record: agree, or how many share it
+	for k, of := range keys {
+		shared[k] = c.byKey(r, of, m.keys[k])
+	}
+	c.sort()
+	if len(c.a) > r.MaxPairs {
+		return fmt.Errorf("%d pairs are worth weighing, more than %d: allow more candidate pairs", len(c.a), r.MaxPairs)
+	}
+	for range layers {
+		c.scores = append(c.scores, make([]float32, len(c.a)))
+	}
+	for range keys {
+		c.outcomes = append(c.outcomes, make([]uint8, len(c.a)))
+	}
+	c.contradicted = make([]bool, len(c.a))
+	const batch = 1 << 14
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range r.Workers {
+		wg.Go(func() {
+			for {
+				from := int(next.Add(batch)) - batch
+				if from >= len(c.a) || ctx.Err() != nil {
+					return
+				}
+				for i := from; i < min(from+batch, len(c.a)); i++ {
+					c.ask(i, layers, keys, shared, m)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return ctx.Err()
+}
+
+// ask works out what the witnesses say of pair i.
+func (c *candidates) ask(i int, layers []*run, keys [][]ExactKey, shared [][]uint8, m *model) {
+	a, b := c.a[i], c.b[i]
+	strange, borneOut, agreed := false, false, false
+	for f, r := range layers {
+		if r.ones[a] == 0 || r.ones[b] == 0 {
+			c.scores[f][i] = float32(math.NaN())
+			continue
+		}
+		common := overlap.CommonBits(r.filterOf(a), r.filterOf(b))
+		score := r.measure.score(common, int(r.ones[a]), int(r.ones[b]))
+		c.scores[f][i] = float32(score)
+		if step(score) <= m.filters[f].strange {
+			strange = true
+		} else {
+			borneOut = true
+		}
+	}
+	for k, of := range keys {
+		switch {
+		case of[a] == ExactKey{} || of[b] == ExactKey{}:
+			c.outcomes[k][i] = absent
+		case of[a] != of[b]:
+			c.outcomes[k][i] = disagree
+		default:
+			c.outcomes[k][i], agreed = shared[k][a], true
+		}
+	}
+	c.contradicted[i] = agreed && strange && !borneOut
+}
+
+func (r *run) filterOf(record int32) []uint64 {
+	p := partyOf(r.first, record)
+	return r.parties[p].rows[(int(record)-r.first[p])*r.words:][:r.words]
+}
+
+// byKey adds the pairs that have a value of one exact key in common, and returns of each
+// record how shared its value is. It counts the values in key.
+func (c *candidates) byKey(r *run, of []ExactKey, key *exactKey) []uint8 {
+	shared := make([]uint8, len(of))
+	order := make([]int32, 0, len(of))
+	for i := range of {
+		if of[i] != (ExactKey{}) {
+			order = append(order, int32(i))
+		}
+	}
+	slices.SortFunc(order, func(x, y int32) int { return cmp.Or(bytes.Compare(of[x][:], of[y][:]), cmp.Compare(x, y)) })
+	for from, to := 0, 0; from < len(order); from = to {
+		for to < len(order) && of[order[to]] == of[order[from]] {
+			to++
+		}
+		key.distinct++
+		group := order[from:to]
+		// The most that one party has: records of a party are numbered one after the other.
+		most, in, last := 0, 0, -1
+		for _, i := range group {
+			if p := partyOf(r.first, i); p != last {
+				in, last = 0, p
+			}
+			in++
+			most = max(most, in)
+		}
+		how := uint8(min(agree+math.Ceil(math.Log2(float64(most))), mostShared))
+		for _, i := range group {
+			shared[i] = how
+		}
+		if len(group) > mostSharing {
+			c.shared++
+			continue
+		}
+		for x, a := range group {
+			for _, b := range group[x+1:] {
+				if p := partyOf(r.first, a); p != partyOf(r.first, b) || !r.parties[p].clean {
+					c.a, c.b = append(c.a, a), append(c.b, b)
+				}
+			}
+		}
+	}
+	return shared
+}
+
+// sort puts the pairs in the order of their records, each once.
+func (c *candidates) sort() {
+	packed := make([]uint64, len(c.a))
+	for i := range packed {
+		packed[i] = uint64(c.a[i])<<32 | uint64(c.b[i])
+	}
+	slices.Sort(packed)
+	packed = slices.Compact(packed)
+	c.a, c.b = c.a[:len(packed)], c.b[:len(packed)]
+	for i, p := range packed {
+		c.a[i], c.b[i] = int32(p>>32), int32(p)
+	}
+}
+
+// settle weighs the candidates and goes on from their scores as Link does from those of a
+// single filter.
+func (r *run) settle(ctx context.Context, c *candidates, m *model, compared uint64) (*Result, error) {
+	pairs, order := c.weigh(m)
+	s := r.sampleOf(pairs, m.pairs)
+	chosen := newNullModel(s, nil).choose(r.Options.Threshold)
+	floor := s.floor(chosen.Score(), r.MaxPairs, len(r.ones))
+	kept := 0
+	for kept < len(pairs) && pairs[kept].Score >= value(floor) {
+		kept++
+	}
+	e := c.evidence(m, pairs, order, kept)
+	chosen = r.refine(s, pairs[:kept], chosen, floor)
+	res, err := r.result(ctx, pairs[:kept], chosen, floor, compared)
+	if err != nil {
+		return nil, err
+	}
+	e.expect(res, m.matches)
+	res.Evidence = e
+	return res, nil
+}
+
+// weigh gives every candidate its score, and sorts: order[i] is the candidate that pair i
+// is. Contradicted pairs score 0.
+func (c *candidates) weigh(m *model) (pairs []Pair, order []int32) {
+	pairs = make([]Pair, len(c.a))
+	scores := make([]float64, len(c.a))
+	order = make([]int32, len(c.a))
+	for i := range order {
+		order[i] = int32(i)
+		if !c.contradicted[i] {
+			scores[i] = weightScore(c.weight(m, i))
+		}
+	}
+	slices.SortFunc(order, func(x, y int32) int { return cmp.Or(cmp.Compare(scores[y], scores[x]), cmp.Compare(x, y)) })
+	for i, j := range order {
+		pairs[i] = Pair{c.a[j], c.b[j], scores[j]}
+	}
+	return pairs, order
+}
+
+func (c *candidates) weight(m *model, i int) float64 {
+	w := m.prior()
+	for f, filter := range m.filters {
+		w += filter.says(float64(c.scores[f][i]))
+	}
+	for k, key := range m.keys {
+		w += key.says(int(c.outcomes[k][i]))
+	}
+	return w
+}
+
+// evidence has what was said of the pairs that are kept.
+func (c *candidates) evidence(m *model, pairs []Pair, order []int32, kept int) *Evidence {
+	e := &Evidence{Shared: c.shared, Scores: make([][]float32, len(c.scores)), Outcomes: make([][]Outcome, len(c.outcomes))}
+	for i, j := range order {
+		if c.contradicted[j] {
+			e.Contradicted++
+		}
+		if i >= kept {
+			continue
+		}
+		e.Weight = append(e.Weight, ScoreWeight(pairs[i].Score))
+		for f := range c.scores {
+			e.Scores[f] = append(e.Scores[f], c.scores[f][j])
+		}
+		for k := range c.outcomes {
+			e.Outcomes[k] = append(e.Outcomes[k], Outcome(min(c.outcomes[k][j], agree)))
+		}
+	}
+	for _, k := range m.keys {
+		e.Agreement = append(e.Agreement, k.m)
+	}
+	return e
+}
+
+// expect adds up the probabilities of the pairs that were accepted.
+func (e *Evidence) expect(r *Result, matches float64) {
+	var right, accepted float64
+	for i, p := range r.Pairs {
+		if r.Accepted(p) {
+			accepted++
+			right += probability(e.Weight[i])
+		}
+	}
+	e.Expected.Precision, e.Expected.Recall = right/accepted, right/matches // NaN where nothing was accepted
+}
+
+// sampleOf is the sample that pairs make, all records in it: who is not among a record's
+// pairs scored less than all who are.
+func (r *run) sampleOf(pairs []Pair, compared float64) *sample {
+	s := &sample{cuts: r.cuts()}
+	at := map[[2]int]int{}
+	for a := range r.parties {
+		n := len(r.parties[a].ids)
+		for b := range r.parties {
+			size := len(r.parties[b].ids)
+			if a == b {
+				size--
+			}
+			if a == b && r.parties[a].clean || size < 1 || n == 0 {
+				continue
+			}
+			rows := drawRows(n, n, 0)
+			at[[2]int{a, b}] = len(s.looks)
+			l := r.newLook(a, b, size, rows)
+			for i := range l.best {
+				l.best[i] = best{-1, -1}
+			}
+			s.looks = append(s.looks, l)
+		}
+	}
+	see := func(mine, other int32, score float64) {
+		a, b := partyOf(r.first, mine), partyOf(r.first, other)
+		l := &s.looks[at[[2]int{a, b}]]
+		top := l.of(int(mine) - r.first[a])
+		if score > top[len(top)-1].score {
+			insert(top, best{score, other})
+		}
+	}
+	for _, p := range pairs {
+		if p.Score == 0 {
+			continue // contradicted
+		}
+		see(p.A, p.B, p.Score)
+		see(p.B, p.A, p.Score)
+		s.above[step(p.Score)]++
+	}
+	for k := grid; k >= 0; k-- {
+		s.above[k] += s.above[k+1]
+	}
+	s.above[0] = compared
+	return s
+}
