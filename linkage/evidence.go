@@ -26,13 +26,17 @@ type ExactKey = [16]byte
 // Evidence is how pairs were weighed when there was more than one score to go by (fs.go).
 // Of each pair in Result.Pairs it holds, at the same index, what each filter and key said.
 type Evidence struct {
-	Weight   []float64   // match weight: log₂ of the odds that the two are one person
-	Scores   [][]float32 // of each filter, the first one first; NaN where one of the two has nothing in it
-	Outcomes [][]Outcome // of each exact key
+	Weight []float64 // match weight: log₂ of the odds that the two are one person
+	// Probability is that of the weight where the record's other candidates in the party of
+	// the other are taken into account: at most one of them is its partner in a party that
+	// has each person once.
+	Probability []float64
+	Scores      [][]float32 // of each filter, the first one first; NaN where one of the two has nothing in it
+	Outcomes    [][]Outcome // of each exact key
 	// Contradicted holds, of the candidate pairs that agree on an exact key, those that no
 	// filter bears out, as far down as strangers score. They are no matches.
 	Contradicted int
-	Shared       int       // values of exact keys that too many records share to bring pairs together
+	Shared       int       // values of exact keys that too many records share, and that were taken for missing
 	Agreement    []float64 // of each exact key, how often it agrees between records of a person who both have it
 	// Expected is what the weights alone make of the links at the threshold; where it is far
 	// from Threshold.Estimate, witnesses that are taken as independent are not.
@@ -114,8 +118,10 @@ func linkEvidence(ctx context.Context, parties []Party, o Options) (*Result, err
 	}
 	m.matches = max(m.matches, 0.5)
 	m.pairs = max(m.pairs, 1)
-	m.fit(c.patterns(m))
-	return first.settle(ctx, c, m, compared)
+	m.overlapping(layers)
+	rivals := c.rivals(first)
+	m.fit(c, rivals)
+	return first.settle(ctx, c, m, rivals, compared)
 }
 
 // newLayers makes a run for each filter. All number records alike.
@@ -181,9 +187,9 @@ func (r *run) keysOf(parties []Party) [][]ExactKey {
 	return out
 }
 
-// mostSharing is the most records that share a value of an exact key and are brought
-// together by it. More of them are a placeholder or a switchboard, and their pairs would
-// be as many as their square.
+// mostSharing is the most records that may share a value of an exact key. More of them
+// have a placeholder or the number of a switchboard, which says no more of who they are
+// than a missing value does, and their pairs would be as many as their square.
 const mostSharing = 100
 
 // fill adds the pairs that exact keys bring together, and works out what every witness
@@ -262,7 +268,8 @@ func (r *run) filterOf(record int32) []uint64 {
 }
 
 // byKey adds the pairs that have a value of one exact key in common, and returns of each
-// record how shared its value is. It counts the values in key.
+// record how shared its value is. It counts the values in key, and blanks those that too
+// many records share.
 func (c *candidates) byKey(r *run, of []ExactKey, key *exactKey) []uint8 {
 	shared := make([]uint8, len(of))
 	order := make([]int32, 0, len(of))
@@ -293,6 +300,9 @@ func (c *candidates) byKey(r *run, of []ExactKey, key *exactKey) []uint8 {
 		}
 		if len(group) > mostSharing {
 			c.shared++
+			for _, i := range group {
+				of[i] = ExactKey{}
+			}
 			continue
 		}
 		for x, a := range group {
@@ -322,17 +332,24 @@ func (c *candidates) sort() {
 
 // settle weighs the candidates and goes on from their scores as Link does from those of a
 // single filter.
-func (r *run) settle(ctx context.Context, c *candidates, m *model, compared uint64) (*Result, error) {
+func (r *run) settle(ctx context.Context, c *candidates, m *model, v *rivals, compared uint64) (*Result, error) {
 	pairs, order := c.weigh(m)
 	s := r.sampleOf(pairs, m.pairs)
-	chosen := newNullModel(s, nil).choose(r.Options.Threshold)
+	expected := c.expected(m, v, pairs, order)
+	choose := func(null *nullModel) Threshold {
+		if r.Options.Threshold != nil {
+			return null.choose(r.Options.Threshold)
+		}
+		return expected.choose(null, r.hasDuplicates())
+	}
+	chosen := choose(newNullModel(s, nil))
 	floor := s.floor(chosen.Score(), r.MaxPairs, len(r.ones))
 	kept := 0
 	for kept < len(pairs) && pairs[kept].Score >= value(floor) {
 		kept++
 	}
-	e := c.evidence(m, pairs, order, kept)
-	chosen = r.refine(s, pairs[:kept], chosen, floor)
+	e := c.evidence(m, expected, pairs, order, kept)
+	chosen = r.refine(s, pairs[:kept], chosen, floor, choose)
 	res, err := r.result(ctx, pairs[:kept], chosen, floor, compared)
 	if err != nil {
 		return nil, err
@@ -373,7 +390,7 @@ func (c *candidates) weight(m *model, i int) float64 {
 }
 
 // evidence has what was said of the pairs that are kept.
-func (c *candidates) evidence(m *model, pairs []Pair, order []int32, kept int) *Evidence {
+func (c *candidates) evidence(m *model, x *expectation, pairs []Pair, order []int32, kept int) *Evidence {
 	e := &Evidence{Shared: c.shared, Scores: make([][]float32, len(c.scores)), Outcomes: make([][]Outcome, len(c.outcomes))}
 	for i, j := range order {
 		if c.contradicted[j] {
@@ -383,6 +400,7 @@ func (c *candidates) evidence(m *model, pairs []Pair, order []int32, kept int) *
 			continue
 		}
 		e.Weight = append(e.Weight, ScoreWeight(pairs[i].Score))
+		e.Probability = append(e.Probability, x.probability[i])
 		for f := range c.scores {
 			e.Scores[f] = append(e.Scores[f], c.scores[f][j])
 		}
@@ -402,10 +420,71 @@ func (e *Evidence) expect(r *Result, matches float64) {
 	for i, p := range r.Pairs {
 		if r.Accepted(p) {
 			accepted++
-			right += probability(e.Weight[i])
+			right += e.Probability[i]
 		}
 	}
-	e.Expected.Precision, e.Expected.Recall = right/accepted, right/matches // NaN where nothing was accepted
+	e.Expected.Precision, e.Expected.Recall = right/accepted, min(1, right/matches) // NaN where nothing was accepted
+}
+
+// An expectation is what the probabilities of the pairs make of every threshold.
+type expectation struct {
+	probability   []float64         // of each pair
+	precision, f1 [grid + 1]float64 // were k/grid the threshold
+}
+
+// expected takes each record's best candidate in a party that has each person once, and
+// every candidate elsewhere, as linked.
+func (c *candidates) expected(m *model, v *rivals, pairs []Pair, order []int32) *expectation {
+	clear(v.sum)
+	odds := make([]float64, len(order))
+	for i, j := range order {
+		if !c.contradicted[j] {
+			odds[i] = math.Exp2(ScoreWeight(pairs[i].Score))
+			v.add(int(j), odds[i])
+		}
+	}
+	x := &expectation{probability: make([]float64, len(order))}
+	var right, linked [grid + 1]float64
+	taken := make([]bool, len(v.sum))
+	for i, j := range order {
+		x.probability[i] = v.probability(int(j), odds[i])
+		if !v.take(int(j), taken) || odds[i] == 0 {
+			continue
+		}
+		k := step(pairs[i].Score)
+		right[k] += x.probability[i]
+		linked[k]++
+	}
+	for k := grid - 1; k >= 0; k-- {
+		right[k] += right[k+1]
+		linked[k] += linked[k+1]
+	}
+	for k := range x.f1 {
+		x.f1[k] = 2 * right[k] / (linked[k] + m.matches)
+		x.precision[k] = right[k] / max(linked[k], 1)
+	}
+	return x
+}
+
+// choose takes the threshold from the second-best candidates, as for a single filter: on
+// every set it was tried on that is the better judge, since it sees brothers for what they
+// are where weights take a shared surname and address for two witnesses. But where a party
+// may hold a person twice it has to guess who is a stranger, and can go far wrong. If
+// a tenth of what it would link is wrong by the weights, the threshold is where the
+// worse of the two opinions of F1 is best.
+func (x *expectation) choose(null *nullModel, duplicates bool) Threshold {
+	t := null.choose(nil)
+	if k := step(t.Score()); !duplicates || t.Nothing || x.precision[k] >= 0.9 {
+		return t
+	}
+	f1 := func(k int) float64 { return min(null.f1(k), x.f1[k]) }
+	best := grid
+	for k := grid; k > 0; k-- {
+		if f1(k) > f1(best) {
+			best = k
+		}
+	}
+	return null.at(ratio(best))
 }
 
 // sampleOf is the sample that pairs make, all records in it: who is not among a record's

@@ -1,7 +1,6 @@
 package linkage
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"sort"
@@ -32,7 +31,9 @@ type witness struct {
 	edges  []int     // by level: the least step; edges[0] is 0
 	pairs  []float64 // by level: pairs of the whole comparison, estimated
 	m      []float64 // by level: of them, expected to be one person
-	weight []float64 // by level: log₂ m/u
+	weight []float64 // by level: log₂ m/u, times own
+	// own is the share of what the filter says that no other filter has said (overlapping).
+	own float64
 	// strange is the step that one stranger in a hundred reaches.
 	strange int
 }
@@ -49,7 +50,7 @@ func newWitness(s *sample, null *nullModel) *witness {
 	k := sort.Search(grid, func(k int) bool {
 		return s.above[k+1]-null.found[min(k+1, grid)] <= strangers*(total-null.total)
 	})
-	w := &witness{edges: []int{0}, strange: k}
+	w := &witness{edges: []int{0}, strange: k, own: 1}
 	add := func(k int) {
 		if k > w.edges[len(w.edges)-1] {
 			w.edges = append(w.edges, k)
@@ -153,19 +154,18 @@ type model struct {
 	matches float64 // of them
 }
 
-// A pattern is what the witnesses say of a pair, and how many candidates have it.
+// A pattern is what the witnesses say of a pair.
 type pattern struct {
 	levels   []uint8 // a level for each filter, then an outcome for each key
-	count    float64
-	excluded bool // contradicted: no match, whatever the weight
-	match    float64
+	excluded bool    // contradicted: no match, whatever the weight
+	odds     float64
+	matches  float64 // expected among the candidates that have it
 }
 
-// patterns counts the candidates by what is said of them. The order is one of a kind, so
-// that sums over them are the same in every run.
-func (c *candidates) patterns(m *model) []pattern {
-	at := map[string]int{}
-	var out []pattern
+// patterns lists what is said of the candidates, and for each of them its place in the list.
+func (c *candidates) patterns(m *model) (patterns []pattern, of []int32) {
+	at := map[string]int32{}
+	of = make([]int32, len(c.a))
 	line := make([]byte, len(m.filters)+len(m.keys)+1)
 	for i := range c.a {
 		for f, w := range m.filters {
@@ -180,51 +180,117 @@ func (c *candidates) patterns(m *model) []pattern {
 		}
 		j, ok := at[string(line)]
 		if !ok {
-			j = len(out)
+			j = int32(len(patterns))
 			at[string(line)] = j
-			levels := slices.Clone(line[:len(line)-1])
-			out = append(out, pattern{levels: levels, excluded: c.contradicted[i]})
+			patterns = append(patterns, pattern{levels: slices.Clone(line[:len(line)-1]), excluded: c.contradicted[i]})
 		}
-		out[j].count++
+		of[i] = j
 	}
-	slices.SortFunc(out, func(x, y pattern) int {
-		return cmp.Or(slices.Compare(x.levels, y.levels), cmp.Compare(btoi(x.excluded), btoi(y.excluded)))
-	})
-	return out
+	return patterns, of
 }
 
-func btoi(b bool) int {
-	if b {
-		return 1
+// rivals are the candidates that one record has in one other party. Where that party has
+// each person once, at most one of them is the record's partner, so that they compete:
+// with odds o against being a stranger, the probability of each is o/(1+Σo). Taken one by
+// one, a street's worth of good candidates would all pass for matches, and EM would go on
+// to learn what neighbours look like.
+type rivals struct {
+	of  [2][]int32 // of each candidate: the rivalry of its first record, and that of its second; -1: it has none
+	sum []float64  // of odds, by rivalry
+}
+
+func (c *candidates) rivals(r *run) *rivals {
+	v := &rivals{}
+	at := map[[2]int32]int32{}
+	for side := range v.of {
+		v.of[side] = make([]int32, len(c.a))
+		for i := range c.a {
+			mine, other := c.a[i], c.b[i]
+			if side == 1 {
+				mine, other = other, mine
+			}
+			p := partyOf(r.first, other)
+			if v.of[side][i] = -1; !r.parties[p].clean {
+				continue
+			}
+			key := [2]int32{mine, int32(p)}
+			j, ok := at[key]
+			if !ok {
+				j = int32(len(v.sum))
+				at[key] = j
+				v.sum = append(v.sum, 0)
+			}
+			v.of[side][i] = j
+		}
 	}
-	return 0
+	return v
+}
+
+// add counts the odds of candidate i in its rivalries.
+func (v *rivals) add(i int, odds float64) {
+	for _, of := range v.of {
+		if of[i] >= 0 {
+			v.sum[of[i]] += odds
+		}
+	}
+}
+
+// take marks the rivalries of candidate i as won, and reports whether it could be: taken
+// in the order of their odds, the best of each wins.
+func (v *rivals) take(i int, taken []bool) bool {
+	for _, of := range v.of {
+		if of[i] >= 0 && taken[of[i]] {
+			return false
+		}
+	}
+	for _, of := range v.of {
+		if of[i] >= 0 {
+			taken[of[i]] = true
+		}
+	}
+	return true
+}
+
+// probability is that of candidate i, once all are added.
+func (v *rivals) probability(i int, odds float64) float64 {
+	all := odds
+	for _, of := range v.of {
+		if of[i] >= 0 {
+			all = max(all, v.sum[of[i]])
+		}
+	}
+	return odds / (1 + all)
 }
 
 // rounds is more than EM needs on the sets it was tried on: the number of matches moves
 // by less than one pair in ten thousand after 15 to 25 of them.
 const rounds = 40
 
-// fit runs EM over the patterns.
-func (m *model) fit(patterns []pattern) {
+// fit runs EM over the candidates.
+func (m *model) fit(c *candidates, v *rivals) {
+	patterns, of := c.patterns(m)
 	m.weigh()
 	for range rounds {
-		m.expect(patterns)
+		m.expect(patterns, of, v)
 		m.maximise(patterns)
 		m.weigh()
 	}
-	m.expect(patterns)
 }
 
 // prior is the log₂ odds that any pair is a match.
 func (m *model) prior() float64 {
-	return math.Log2(m.matches / (m.pairs - m.matches))
+	return math.Log2(m.matches / max(m.pairs-m.matches, 0.5))
 }
 
-// expect works out the probability that the pairs of each pattern are matches.
-func (m *model) expect(patterns []pattern) {
+// expect works out how many matches are expected among the candidates of each pattern.
+func (m *model) expect(patterns []pattern, of []int32, v *rivals) {
 	prior := m.prior()
 	for i := range patterns {
 		p := &patterns[i]
+		p.odds, p.matches = 0, 0
+		if p.excluded {
+			continue
+		}
 		w := prior
 		for f, filter := range m.filters {
 			if l := p.levels[f]; l != silent {
@@ -234,10 +300,14 @@ func (m *model) expect(patterns []pattern) {
 		for k, key := range m.keys {
 			w += key.says(int(p.levels[len(m.filters)+k]))
 		}
-		p.match = probability(w)
-		if p.excluded {
-			p.match = 0
-		}
+		p.odds = math.Exp2(w)
+	}
+	clear(v.sum)
+	for i, j := range of {
+		v.add(i, patterns[j].odds)
+	}
+	for i, j := range of {
+		patterns[j].matches += v.probability(i, patterns[j].odds)
 	}
 }
 
@@ -254,7 +324,7 @@ func (m *model) maximise(patterns []pattern) {
 	keys := make([]tally, len(m.keys))
 	for i := range patterns {
 		p := &patterns[i]
-		n := p.count * p.match
+		n := p.matches
 		matches += n
 		for f, w := range m.filters {
 			if l := p.levels[f]; l != silent {
@@ -313,7 +383,7 @@ func (w *witness) weigh(pairs float64) {
 	i := 0
 	for _, r := range runs {
 		for range r.levels {
-			w.weight[i] = math.Log2(r.m / r.u)
+			w.weight[i] = w.own * math.Log2(r.m/r.u)
 			i++
 		}
 	}

@@ -124,25 +124,26 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	chosen := newNullModel(sample, nil).choose(r.Options.Threshold)
+	choose := func(m *nullModel) Threshold { return m.choose(r.Options.Threshold) }
+	chosen := choose(newNullModel(sample, nil))
 	floor := sample.floor(chosen.Score(), r.MaxPairs, len(r.ones))
 	pairs, compared, err := r.scan(ctx, floor)
 	if err != nil {
 		return nil, err
 	}
-	return r.result(ctx, pairs, r.refine(sample, pairs, chosen, floor), floor, compared)
+	return r.result(ctx, pairs, r.refine(sample, pairs, chosen, floor, choose), floor, compared)
 }
 
 // refine chooses the threshold again where a party may hold a person twice. The first
 // estimate had to guess which records are the same person again; now that there are
 // pairs, and so persons, it need not.
-func (r *run) refine(s *sample, pairs []Pair, chosen Threshold, floor overlap.Ratio) Threshold {
+func (r *run) refine(s *sample, pairs []Pair, chosen Threshold, floor overlap.Ratio, choose func(*nullModel) Threshold) Threshold {
 	if !r.hasDuplicates() || r.Options.Threshold != nil || chosen.Nothing {
 		return chosen
 	}
 	for range refinements {
 		person, _, _ := Persons(r.first, r.clean(), pairs, chosen.Score(), value(floor))
-		next := newNullModel(s, person).choose(nil)
+		next := choose(newNullModel(s, person))
 		if next.Nothing || next.Score() < value(floor) || next.Ratio == chosen.Ratio {
 			break
 		}

@@ -282,7 +282,7 @@ func TestEvidenceOnPeople(t *testing.T) {
 	t.Run("borough", func(t *testing.T) {
 		people := 1500
 		if all {
-			people = 8000
+			people = 3000
 		}
 		dir, parties := synthesise(t, people, 4)
 		run(openWorkbench(t, dir, filepath.Join(dir, "project.yaml"), parties, filepath.Join(dir, "truth.csv")), []evidenceCase{

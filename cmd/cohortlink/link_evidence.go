@@ -92,13 +92,11 @@ func (w *linkedWriter) evidence() error {
 func (w *linkedWriter) evidenceRows(from, to int) []any {
 	e := w.res.Evidence
 	var a, b []string
-	var probability []float64
-	for i, p := range w.res.Pairs[from:to] {
+	for _, p := range w.res.Pairs[from:to] {
 		a = append(a, formats.RecordID(w.res.IDs[p.A]).String())
 		b = append(b, formats.RecordID(w.res.IDs[p.B]).String())
-		probability = append(probability, linkage.WeightProbability(e.Weight[from+i]))
 	}
-	columns := []any{a, b, e.Weight[from:to], probability}
+	columns := []any{a, b, e.Weight[from:to], e.Probability[from:to]}
 	for _, scores := range e.Scores {
 		var of []float64
 		for _, s := range scores[from:to] {
