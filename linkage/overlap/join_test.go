@@ -149,7 +149,7 @@ func TestJoinsAreTheDefinition(t *testing.T) {
 func TestEveryLength(t *testing.T) {
 	eachKernel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(7, 8))
-		for words := 1; words <= MaxBits/64; words++ {
+		for _, words := range lengths() {
 			a, b := near(r, 13, words), near(r, 21, words)
 			copy(b, a)
 			fa, err := Prepare(words*64, a)
