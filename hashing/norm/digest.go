@@ -15,7 +15,7 @@ import (
 // Digest is the SHA-256 of everything in these rules that is a table or a number, and of the Unicode versions that fold
 // letters. It changes whenever the canonical text of some cell can change, provided that a changed line of code brings a
 // changed Version. Projects put it in their schema fingerprint.
-func Digest() [32]byte { return digest() }
+func Digest() [32]byte { return marked(digest()) }
 
 var digest = sync.OnceValue(func() (sum [32]byte) {
 	h := sha256.New()

@@ -21,9 +21,12 @@ const (
 var postcodeDummies = set(strings.Fields(postcodeDummy)...)
 
 func postcodeValue(cell string) (string, Problem) {
+	if without(PostcodeSpaces) {
+		return strings.ToUpper(plain(cell)), None
+	}
 	var room [8]byte
 	code, fits := compact(room[:0], plain(cell))
-	if len(code) >= 2 && code[0] == 'Z' && code[1] == 'Z' {
+	if len(code) >= 2 && code[0] == 'Z' && code[1] == 'Z' && !without(PseudoPostcodes) {
 		// ZZ99 3VZ no fixed abode, ZZ99 3WZ not known, ZZ99 and a country code overseas (NHS Data Dictionary, POSTCODE).
 		// No real area begins with ZZ.
 		return "", PseudoPostcode
@@ -37,8 +40,11 @@ func postcodeValue(cell string) (string, Problem) {
 		}
 		return asString(code, cell), None
 	}
-	if repaired, ok := repairPostcode(code); ok {
+	if repaired, ok := repairPostcode(code); ok && !without(PostcodeRepair) {
 		return repaired, Repaired
+	}
+	if without(WholePostcodes) {
+		return string(code), None
 	}
 	if isOutward(code) || len(code) > 2 && isDigit(code[len(code)-1]) && isOutward(code[:len(code)-1]) {
 		return "", PartialPostcode
