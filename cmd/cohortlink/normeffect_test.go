@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -30,12 +29,13 @@ import (
 // which testdata/norm-effect/README.md keeps, and says how to read them. Everything but the bits goes the way of hash and
 // link: the same schema, the same threshold, the same persons.
 //
-//	go test -tags normeffect -run NormEffect -v -timeout 0 ./cmd/cohortlink -args -people 10000 -seeds 3
+//	go test -tags normeffect -run NormEffect -v -timeout 0 ./cmd/cohortlink -args -people 5000 -seeds 3
 
 var (
-	effectPeople = flag.Int("people", 10_000, "people of a borough")
-	effectSeeds  = flag.Int("seeds", 3, "boroughs of each setting, and keys of each other set")
-	effectOnly   = flag.String("only", "", "only the sets whose name begins with this")
+	effectPeople    = flag.Int("people", 5_000, "people of a borough")
+	effectPractices = flag.Int("practices", 5, "its practices")
+	effectSeeds     = flag.Int("seeds", 3, "boroughs of each setting, and keys of each other set")
+	effectOnly      = flag.String("only", "", "only the sets whose name begins with this")
 )
 
 // effectSet is one linkage with known truth, read once.
@@ -118,7 +118,9 @@ func TestNormEffect(t *testing.T) {
 	for i := range all {
 		without[i] = map[string][]effectScore{}
 	}
-	for _, s := range sets {
+	// Seed by seed, so that a run that is ended early has told something about every set.
+	slices.SortStableFunc(sets, func(a, b *effectSet) int { return int(a.seed) - int(b.seed) })
+	for k, s := range sets {
 		base := s.measure(t, nil, nil)
 		plain[s.name] = append(plain[s.name], base)
 		fmt.Fprintf(os.Stderr, "%s %d: %d records, F1 %.4f, best %.4f, in %v\n", s.name, s.seed, base.rows, base.auto.F1, base.best.F1, base.took.Round(time.Millisecond))
@@ -129,8 +131,10 @@ func TestNormEffect(t *testing.T) {
 			hashing.WithCut("")
 			without[i][s.name] = append(without[i][s.name], got)
 		}
+		if k+1 == len(sets) || sets[k+1].seed != s.seed {
+			fmt.Print(effectTables(sets, int(s.seed), all, plain, without))
+		}
 	}
-	fmt.Print(effectTables(sets, all, plain, without))
 }
 
 // measure hashes and links. base is the measurement with everything as it is: where no filter differs from it,
@@ -213,11 +217,13 @@ func (s *effectSet) measure(t *testing.T, e *effect, base *effectScore) effectSc
 	}
 	out.auto = quality.Score(r)
 
-	// The best threshold is looked for in hundredths around the chosen one, which is never farther from it than this.
-	const around = 0.15
-	thresholds := []float64{res.Score()}
-	for k := math.Ceil(100 * max(res.Floor, res.Score()-around)); k <= 100*min(1, res.Score()+around); k++ {
-		thresholds = append(thresholds, k/100)
+	// The best threshold is looked for around the chosen one.
+	const step, steps = 0.015, 6
+	var thresholds []float64
+	for k := -steps; k <= steps; k++ {
+		if at := res.Score() + step*float64(k); at >= res.Floor && at <= 1 {
+			thresholds = append(thresholds, at)
+		}
 	}
 	persons := slices.Clone(r.Person)
 	points, err := quality.Sweep(r, thresholds, func(threshold float64) ([]int, error) {
@@ -253,7 +259,7 @@ func effectSets(t *testing.T) []*effectSet {
 			}
 			dir := filepath.Join(t.TempDir(), "borough")
 			// NHS numbers are known for 60 %, so that the other fields count too.
-			b := synthRun{app: quietApp(new(bytes.Buffer)), people: *effectPeople, practices: 13, seed: uint64(seed + 1), setting: setting, council: "index", withheld: 0.4}
+			b := synthRun{app: quietApp(new(bytes.Buffer)), people: *effectPeople, practices: *effectPractices, seed: uint64(seed + 1), setting: setting, council: "index", withheld: 0.4}
 			sum, err := b.run(t.Context(), dir)
 			if err != nil {
 				t.Fatal(err)
@@ -359,7 +365,7 @@ func readEffectSet(t *testing.T, name string, seed byte, project, truthFile stri
 
 // effectTables are the results as Markdown: F1 as it is; what each effect adds at the best threshold, and at the chosen
 // one, in hundredths of F1, with half the range over the seeds; and the records that it touches.
-func effectTables(sets []*effectSet, all []effect, plain map[string][]effectScore, without []map[string][]effectScore) string {
+func effectTables(sets []*effectSet, seeds int, all []effect, plain map[string][]effectScore, without []map[string][]effectScore) string {
 	var names []string
 	for _, s := range sets {
 		if !slices.Contains(names, s.name) {
@@ -383,7 +389,7 @@ func effectTables(sets []*effectSet, all []effect, plain map[string][]effectScor
 	}
 	best := func(s effectScore) float64 { return s.best.F1 }
 	auto := func(s effectScore) float64 { return s.auto.F1 }
-	fmt.Fprintf(&b, "\n%s, %s, %d CPU, boroughs of %d people, seeds and keys 1 to %d\n", time.Now().Format(time.DateOnly), runtime.GOARCH, runtime.NumCPU(), *effectPeople, *effectSeeds)
+	fmt.Fprintf(&b, "\n%s, %s, %d CPU, boroughs of %d people in %d parties, seeds and keys 1 to %d\n", time.Now().Format(time.DateOnly), runtime.GOARCH, runtime.NumCPU(), *effectPeople, *effectPractices+2, seeds)
 	table("F1 as it is", "threshold")
 	f1("best", best)
 	f1("chosen", auto)

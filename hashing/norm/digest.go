@@ -61,6 +61,7 @@ func writeRules(w io.Writer) {
 	line("serial digits", serialDigits)
 
 	line("postcode", strings.Join([]string{postcodeFirst, postcodeSecond, postcodeThird, postcodeFourth, postcodeInward}, " "))
+	line("postcode repair digits", postcodeRepairDigits)
 	line("postcode dummies", sorted(postcodeDummy))
 	line("nhs dummies", sorted(nhsDummies))
 	line("nhs test range", nhsTestRange)

@@ -112,16 +112,27 @@ func isOutward(o []byte) bool {
 	return isDigit(o[3]) && o[2] != '0' || in1(postcodeFourth, o[3])
 }
 
+// postcodeRepairDigits is how many digits a code must hold, as it is written, to be repaired: BOOROWA is a town, and no
+// misspelt BO0R 0WA.
+const postcodeRepairDigits = 1
+
 // repairPostcode reads O as 0, I as 1 and the other way round, at any place, when exactly one such reading is a postcode.
 func repairPostcode(code []byte) (string, bool) {
 	if len(code) < 5 {
 		return "", false
 	}
+	digits := 0
 	var unsure []int
 	for i, c := range code {
+		if isDigit(c) {
+			digits++
+		}
 		if in1("O0I1", c) {
 			unsure = append(unsure, i)
 		}
+	}
+	if digits < postcodeRepairDigits {
+		return "", false
 	}
 	var found string
 	try := append([]byte(nil), code...)
