@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -34,8 +35,9 @@ import (
 var (
 	effectPeople    = flag.Int("people", 5_000, "people of a borough")
 	effectPractices = flag.Int("practices", 5, "its practices")
+	effectOf        = flag.String("effects", "", "only the rules and tokens whose name this regular expression matches")
 	effectSeeds     = flag.Int("seeds", 3, "boroughs of each setting, and keys of each other set")
-	effectOnly      = flag.String("only", "", "only the sets whose name begins with this")
+	effectOnly      = flag.String("only", "", "only the sets whose name this regular expression matches")
 )
 
 // effectSet is one linkage with known truth, read once.
@@ -112,7 +114,11 @@ func TestNormEffect(t *testing.T) {
 	if len(sets) == 0 {
 		t.Fatal("there is nothing to measure on")
 	}
-	all := effects()
+	of, err := regexp.Compile(*effectOf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := slices.DeleteFunc(effects(), func(e effect) bool { return !of.MatchString(e.name) })
 	plain := map[string][]effectScore{}                   // by set's name, for each seed
 	without := make([]map[string][]effectScore, len(all)) // the same of each effect
 	for i := range all {
@@ -251,7 +257,11 @@ var effectHash = maphash.MakeSeed()
 // of people with known truth, under one key for each seed.
 func effectSets(t *testing.T) []*effectSet {
 	var sets []*effectSet
-	wanted := func(name string) bool { return strings.HasPrefix(name, *effectOnly) }
+	only, err := regexp.Compile(*effectOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := only.MatchString
 	for _, setting := range []string{"clean", "dirty"} {
 		for seed := range *effectSeeds {
 			if !wanted(setting) {

@@ -26,7 +26,10 @@ func postcodeValue(cell string) (string, Problem) {
 	}
 	var room [8]byte
 	code, fits := compact(room[:0], plain(cell))
-	if len(code) >= 2 && code[0] == 'Z' && code[1] == 'Z' && !without(PseudoPostcodes) {
+	if len(code) >= 2 && code[0] == 'Z' && code[1] == 'Z' {
+		if without(PseudoPostcodes) {
+			return string(code), None
+		}
 		// ZZ99 3VZ no fixed abode, ZZ99 3WZ not known, ZZ99 and a country code overseas (NHS Data Dictionary, POSTCODE).
 		// No real area begins with ZZ.
 		return "", PseudoPostcode
