@@ -130,6 +130,12 @@ func wantsFew(t *testing.T, what string, hits, of int, events, published float64
 	within(t, what, hits, of, events/published, max(events/10, math.Sqrt(events))/published)
 }
 
+// wantsRoughly is wants for a sample that is too small for a tenth: three standard errors of the sample are allowed beside it.
+func wantsRoughly(t *testing.T, what string, hits, of int, target float64) {
+	t.Helper()
+	within(t, what, hits, of, target, target/10+3*math.Sqrt(target*(1-target)/float64(max(of, 1))))
+}
+
 func within(t *testing.T, what string, hits, of int, target, slack float64) {
 	t.Helper()
 	if of == 0 {
