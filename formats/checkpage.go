@@ -27,6 +27,7 @@ type CheckPage struct {
 	Lists   []CheckList
 
 	Fields  []CheckField
+	Needs   []CheckNeed
 	Groups  []CheckGroup
 	Repeats []ReportFact
 	Unread  []string // names of columns that nobody looks at
@@ -51,6 +52,14 @@ type CheckField struct {
 	Share                      string // of usable cells; "" where it is hidden
 	Bar                        int    // the same, 0 to 100; -1 where it is hidden
 	Problems                   []ReportFact
+}
+
+// CheckNeed is a line of the table of needs.
+type CheckNeed struct {
+	Name, Kind, Columns, Known string
+	Share                      string // of rows that say something; "" where it is hidden
+	Bar                        int    // the same, 0 to 100; -1 where it is hidden
+	Values                     []ReportFact
 }
 
 // CheckGroup is records that hold the same evidence.

@@ -7,10 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"text/tabwriter"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -64,6 +61,7 @@ type checked struct {
 	Party   string          `json:"party,omitempty"`
 	Verdict string          `json:"verdict"`
 	Report  *profile.Report `json:"report"`
+	Needs   []needReport    `json:"needs"`
 	// Mapping is settings to take over, "" where the project's fit as they are.
 	Mapping string `json:"mapping"`
 	Program string `json:"program"`
@@ -79,17 +77,18 @@ func (a *app) check(ctx context.Context, path string, f checkFlags) error {
 		return err
 	}
 	defer x.Close()
-	needs, lost := needColumns(project, party, x.Header())
-	p, err := profile.New(x.Header(), checkFields(project, party, x.Header()), profile.Options{Agreed: f.project != "", Deduplicated: party.Deduplicated, Used: needs})
+	header, hidden := shownHeader(x, project, party)
+	needs, lost := newNeedCheck(project, party, x.Header())
+	p, err := profile.New(header, checkFields(project, party, x.Header()), profile.Options{Agreed: f.project != "", Deduplicated: party.Deduplicated, Used: needs.used()})
 	if err != nil {
 		return err
 	}
-	broken, err := a.profileRows(ctx, x, p)
+	broken, err := a.profileRows(ctx, x, p, needs)
 	if err != nil {
 		return err
 	}
 	c := checked{
-		File: filepath.Base(path), Format: x.Format(), Columns: len(x.Header()), Report: p.Report(), Program: tool(),
+		File: filepath.Base(path), Format: x.Format(), Columns: len(header), Report: p.Report(), Needs: needs.report(), Program: tool(),
 	}
 	if f.project != "" {
 		c.Project, c.Party = project.Name, party.Name
@@ -104,8 +103,16 @@ func (a *app) check(ctx context.Context, path string, f checkFlags) error {
 		})
 	}
 	c.Report.Findings = slices.Insert(c.Report.Findings, 0, lost...)
+	c.Report.Findings = append(c.Report.Findings, needs.findings()...)
+	c.Mapping = proposedColumns(project, party, x.Header(), c.Report, text, f.project != "")
+	others := otherParties(project, party, x.Header())
+	switch {
+	case hidden:
+		c.replaceFindings(hiddenHeader, "not-mapped")
+	case len(others) > 0 && f.columns == "":
+		c.replaceFindings(otherParty(party.Name, others), "not-mapped", "column-absent", "need-absent", "dates-other-form")
+	}
 	c.Verdict = c.Report.Verdict()
-	c.Mapping = proposedColumns(project, party, c.Report, text, f.project != "")
 
 	if f.html != "" {
 		if err := a.writeCheckPage(f.html, path, c); err != nil {
@@ -126,6 +133,14 @@ func (a *app) check(ctx context.Context, path string, f checkFlags) error {
 		return setAsideError{fmt.Sprintf("%s could not be read", c.Report.Aside.Of("rows"))}
 	}
 	return nil
+}
+
+// replaceFindings puts one finding in the place of those that follow from it, and
+// of the settings, which would follow from them.
+func (c *checked) replaceFindings(by profile.Finding, codes ...string) {
+	rest := slices.DeleteFunc(c.Report.Findings, func(f profile.Finding) bool { return slices.Contains(codes, f.Code) })
+	c.Report.Findings = slices.Insert(rest, 0, by)
+	c.Mapping = ""
 }
 
 // read gives the project and party to check for; without a project, one that has
@@ -196,35 +211,12 @@ func checkFields(project *formats.Project, party *formats.ProjectParty, header [
 	return out
 }
 
-// needColumns finds the columns of the project's needs, and says which are named
-// and not there: hashing would stop at them.
-func needColumns(project *formats.Project, party *formats.ProjectParty, header []string) (columns []int, lost []profile.Finding) {
-	for _, n := range project.Needs {
-		own, mapped := party.Columns[n.Name]
-		if !mapped {
-			own = []string{n.Name}
-		}
-		for _, c := range own {
-			if at := slices.Index(header, c); at >= 0 {
-				columns = append(columns, at)
-			} else if mapped {
-				lost = append(lost, profile.Finding{
-					Kind: profile.Fix, Code: "need-absent", Field: n.Name,
-					Text: fmt.Sprintf("the project names column %q for this need, and there is no such column", c),
-					Do:   "correct the name under columns, or ask for the column",
-				})
-			}
-		}
-	}
-	return columns, lost
-}
-
 // maxBroken is how many rows of unreadable text are looked at again.
 const maxBroken = 1000
 
-// profileRows gives every row to the profiler, and returns the numbers of the
-// first rows whose text could not be decoded.
-func (a *app) profileRows(ctx context.Context, x *formats.Extract, p *profile.Profiler) (broken []int, err error) {
+// profileRows gives every row to the profiler and the look at needs, and returns
+// the numbers of the first rows whose text could not be decoded.
+func (a *app) profileRows(ctx context.Context, x *formats.Extract, p *profile.Profiler, needs *needCheck) (broken []int, err error) {
 	m := a.ui.meter("checking", "bytes")
 	defer m.done()
 	for {
@@ -233,6 +225,7 @@ func (a *app) profileRows(ctx context.Context, x *formats.Extract, p *profile.Pr
 		switch {
 		case err == nil:
 			p.Add(x.Row(), cells)
+			needs.add(cells)
 		case errors.As(err, &bad):
 			p.SetAside(bad.Row, bad.Reason)
 			if strings.Contains(bad.Reason, "not UTF-8") && len(broken) < maxBroken {
@@ -334,12 +327,13 @@ func eachRow(path string, o formats.ExtractOptions, last int, see func(row int, 
 }
 
 // proposedColumns is how the extract should be read, as far as that is known,
-// where it differs from how the party says it is read.
-func proposedColumns(project *formats.Project, party *formats.ProjectParty, r *profile.Report, text string, agreed bool) string {
+// where it differs from how the party says it is read. A need whose columns the
+// extract lacks is left out: it is not this party's to declare.
+func proposedColumns(project *formats.Project, party *formats.ProjectParty, header []string, r *profile.Report, text string, agreed bool) string {
 	own := *party
 	own.TextEncoding, own.Columns, own.Dates = text, map[string][]string{}, map[string]string{}
 	for _, n := range project.Needs {
-		if c, ok := party.Columns[n.Name]; ok {
+		if c, ok := party.Columns[n.Name]; ok && !slices.ContainsFunc(c, func(name string) bool { return !slices.Contains(header, name) }) {
 			own.Columns[n.Name] = c
 		}
 	}
@@ -375,205 +369,4 @@ func proposedColumns(project *formats.Project, party *formats.ProjectParty, r *p
 		return ""
 	}
 	return out
-}
-
-// The order and the headings of findings.
-var checkLists = []struct{ kind, title string }{
-	{profile.Fix, "To put right before hashing"},
-	{profile.Ask, "To ask the supplier"},
-	{profile.Know, "Good to know"},
-}
-
-var foundWords = map[string]string{
-	profile.FoundGiven:   "as named",
-	profile.FoundHeader:  "proposed by its header",
-	profile.FoundContent: "proposed by its content",
-	profile.NotFound:     "not found",
-}
-
-func (a *app) printCheck(c checked) {
-	var b strings.Builder
-	r := c.Report
-	fmt.Fprintf(&b, "Check of %q: %s, %d columns, %s rows (numbered without the header)\n%s\n", c.File, c.Format, c.Columns, r.Rows, c.Verdict)
-	for _, list := range checkLists {
-		title := "\n" + list.title + "\n"
-		for _, f := range r.Findings {
-			if f.Kind != list.kind {
-				continue
-			}
-			text := f.Text
-			if f.Field != "" {
-				text = f.Field + ": " + text
-			}
-			b.WriteString(title)
-			title = ""
-			b.WriteString(wrap("  - ", "    ", text) + wrap("    > ", "      ", f.Do))
-		}
-	}
-	b.WriteString("\nFields\n")
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, f := range r.Fields {
-		if len(f.Columns) == 0 {
-			fmt.Fprintf(w, "  %s\tno column found\n", f.Name)
-			continue
-		}
-		fmt.Fprintf(w, "  %s\t%s\tusable: %s\n", f.Name, columnWords(f), withShare(f.Usable))
-	}
-	w.Flush()
-	for _, f := range r.Fields {
-		for _, p := range f.Problems {
-			fmt.Fprintf(&b, "    %s: %s: %s%s\n", f.Name, p.Problem, p.Cells.Of("cells"), keptWords(p))
-		}
-	}
-	if len(r.Unread) > 0 {
-		b.WriteString(wrap("  not read: ", "    ", quoted(r.Unread)))
-	}
-	b.WriteString("\nRecords by what they hold, and how they can be expected to link\n")
-	for _, g := range r.Linking {
-		b.WriteString(wrap("  - ", "    ", withShare(g.Records)+": "+g.Name+"; "+g.Expect))
-	}
-	b.WriteString("\nMore than once\n")
-	for _, f := range repeatFacts(r) {
-		fmt.Fprintf(&b, "  %s: %s\n", f.Name, f.Text)
-	}
-	if len(r.Reasons) > 0 {
-		b.WriteString("\nRows that could not be read\n")
-		for _, s := range r.Reasons {
-			b.WriteString(wrap("  - ", "    ", fmt.Sprintf("%s: %s (first: %s)", s.Rows.Text, s.Reason, rowNumbers(s.First))))
-		}
-	}
-	if c.Mapping != "" {
-		b.WriteString("\nSettings that fit this extract: compare them with the fields above, then save them as a\nfile for --columns, or put them under the party's name in project.yaml\n\n" + c.Mapping)
-	}
-	a.ui.resultf("%s", b.String())
-}
-
-// wrap breaks a text into lines of at most 88 characters where it can.
-func wrap(first, rest, text string) string {
-	const width = 88
-	var b strings.Builder
-	line := first
-	empty := true
-	for _, w := range strings.Split(text, " ") {
-		if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(w) > width {
-			b.WriteString(line + "\n")
-			line, empty = rest, true
-		}
-		if !empty {
-			line += " "
-		}
-		line += w
-		empty = false
-	}
-	return b.String() + line + "\n"
-}
-
-func columnWords(f profile.FieldReport) string {
-	if f.Found == profile.FoundGiven {
-		return quoted(f.Columns)
-	}
-	return quoted(f.Columns) + " (" + foundWords[f.Found] + ")"
-}
-
-func withShare(c profile.Count) string {
-	if c.About == nil || c.Text == "all" || c.Text == "none" {
-		return c.Text
-	}
-	return c.Text + ", " + c.Share
-}
-
-func keptWords(p profile.ProblemReport) string {
-	if p.Kept {
-		return ", used all the same"
-	}
-	return ""
-}
-
-func repeatFacts(r *profile.Report) []formats.ReportFact {
-	facts := []formats.ReportFact{
-		{Name: "rows that repeat an earlier row, cell for cell", Text: r.Repeats.Rows.Text},
-		{Name: "records that are the same as an earlier one in every field", Text: r.Repeats.Records.Text},
-		{Name: "records with the NHS number of an earlier one", Text: r.Repeats.NHSNumbers.Text},
-		{Name: "the same, with another date of birth", Text: r.Repeats.NHSOtherDates.Text},
-	}
-	if r.Repeats.OnlyFirstParts {
-		facts = append(facts, formats.ReportFact{Name: "note", Text: "the extract is so long that later records were compared with the first two million only"})
-	}
-	return facts
-}
-
-func rowNumbers(rows []int) string {
-	var out []string
-	for _, n := range rows {
-		out = append(out, strconv.Itoa(n))
-	}
-	return strings.Join(out, ", ")
-}
-
-func (a *app) writeCheckPage(place, extract string, c checked) error {
-	r := c.Report
-	page := formats.CheckPage{
-		File: c.File, Made: time.Now(), Program: c.Program, Verdict: c.Verdict, Ready: true,
-		Facts:   []formats.ReportFact{{Name: "format", Text: c.Format}, {Name: "columns", Text: strconv.Itoa(c.Columns)}, {Name: "rows", Text: r.Rows}},
-		Repeats: repeatFacts(r), Unread: r.Unread, Mapping: c.Mapping,
-	}
-	if c.Project != "" {
-		page.Facts = append(page.Facts, formats.ReportFact{Name: "project", Text: c.Project}, formats.ReportFact{Name: "party", Text: c.Party})
-	}
-	for _, list := range checkLists {
-		l := formats.CheckList{Title: list.title, Bad: list.kind == profile.Fix}
-		for _, f := range r.Findings {
-			if f.Kind == list.kind {
-				l.Items = append(l.Items, formats.CheckItem{Field: f.Field, Text: f.Text, Do: f.Do})
-			}
-		}
-		if l.Items != nil {
-			page.Lists = append(page.Lists, l)
-			page.Ready = page.Ready && !l.Bad
-		}
-	}
-	for _, f := range r.Fields {
-		line := formats.CheckField{Name: f.Name, Kind: f.Kind, Columns: strings.Join(f.Columns, ", "), Found: foundWords[f.Found], Bar: -1}
-		if len(f.Columns) > 0 {
-			line.Usable, line.Share, line.Bar = f.Usable.Text, shareBeside(f.Usable), barLength(f.Usable)
-		}
-		for _, p := range f.Problems {
-			line.Problems = append(line.Problems, formats.ReportFact{Name: p.Problem, Text: p.Cells.Of("cells") + keptWords(p)})
-		}
-		page.Fields = append(page.Fields, line)
-	}
-	for _, g := range r.Linking {
-		page.Groups = append(page.Groups, formats.CheckGroup{Name: g.Name, Expect: g.Expect, Records: g.Records.Text, Share: shareBeside(g.Records), Bar: barLength(g.Records)})
-	}
-	for _, s := range r.Reasons {
-		page.Aside = append(page.Aside, formats.CheckAside{Reason: s.Reason, Rows: s.Rows.Text, First: rowNumbers(s.First)})
-	}
-	out, err := formats.Create(place, formats.CreateOptions{Inputs: []string{extract}})
-	if err != nil {
-		return err
-	}
-	defer out.Abort()
-	if err := formats.WriteCheckPage(out, page); err != nil {
-		return err
-	}
-	return out.Commit()
-}
-
-func shareBeside(c profile.Count) string {
-	if c.About == nil || c.Text == "all" || c.Text == "none" {
-		return ""
-	}
-	return c.Share
-}
-
-// barLength is a share in whole per cent, -1 where it is hidden.
-func barLength(c profile.Count) int {
-	if c.About == nil {
-		return -1
-	}
-	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(c.Share, "under "), "over "), " %"))
-	if err != nil {
-		return -1
-	}
-	return n
 }

@@ -450,6 +450,9 @@ var defaultDates = [...][3]int{
 
 // isDefaultDate reports a default date: one of the list, or the first or the last day of a year nobody was born in.
 func isDefaultDate(y, m, d int) bool {
+	if without(DefaultDates) {
+		return false
+	}
 	if y < FirstYear || y > LastYear {
 		if m == 1 && d == 1 || m == 12 && d == 31 {
 			return true

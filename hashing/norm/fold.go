@@ -89,7 +89,9 @@ func fold(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 		class := charClass[c]
 		switch class {
 		case charLower:
-			c -= 'a' - 'A'
+			if !without(LetterCase) {
+				c -= 'a' - 'A'
+			}
 		case charUpper:
 		case charDigit:
 			f.digits++
@@ -97,8 +99,12 @@ func fold(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 				continue
 			}
 		case charDrop:
+			space = space || without(Apostrophes)
 			continue
 		case charSpace:
+			if c == '-' && without(Hyphens) {
+				continue
+			}
 			f.odd = f.odd || c == '/' || c == '.'
 			space = true
 			continue
@@ -142,6 +148,7 @@ func foldUnicode(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 	for _, r := range cell {
 		switch {
 		case (r == '\'' || r >= utf8.RuneSelf) && slices.Contains(apostropheSet, r): // NFKC lets more of them appear
+			space = space || without(Apostrophes)
 		case r < utf8.RuneSelf && charClass[r] == charDigit || unicode.Is(unicode.Nd, r):
 			f.digits++
 			other = false
@@ -151,6 +158,9 @@ func foldUnicode(dst []byte, cell string, mode foldMode) ([]byte, foldFacts) {
 		case unicode.IsLetter(r):
 			f.letters++
 			s := latin(r)
+			if r >= utf8.RuneSelf && without(Accents) {
+				s = ""
+			}
 			other = s == ""
 			if other {
 				s = string(unicode.ToUpper(r)) // a final sigma is a sigma
@@ -263,7 +273,7 @@ func wrongEncoding(s string) bool {
 func textValue(cell string) (string, Problem) {
 	var room [128]byte
 	words, f := fold(room[:0], cell, keepDigits)
-	if len(words) == 0 || len(words) <= longestPlaceholder && isPlaceholder(cell) {
+	if len(words) == 0 || len(words) <= longestPlaceholder && isPlaceholder(cell) && !without(Placeholders) {
 		return missing(cell)
 	}
 	p := None

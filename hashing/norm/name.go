@@ -25,8 +25,10 @@ func nameValue(cell string) (string, Problem) {
 		return "", Invalid
 	case len(buf) == 0:
 		return missing(cell)
-	case f.odd && isRawPlaceholder(cell):
+	case f.odd && isRawPlaceholder(cell) && !without(Placeholders):
 		return "", Placeholder
+	case f.stray+f.digits > 0 && without(Strays):
+		return "", Invalid
 	}
 	var spans [16]span
 	words := split(spans[:0], buf)
@@ -42,7 +44,7 @@ func nameValue(cell string) (string, Problem) {
 	if trimmed {
 		text = join(words, buf)
 	}
-	if len(words) > 1 {
+	if len(words) > 1 && !without(Placeholders) {
 		if _, ok := namePhraseSet[string(text)]; ok {
 			return "", Placeholder
 		}
@@ -67,7 +69,7 @@ func trimName(buf []byte, words []span) (left []span, trimmed, void bool) {
 	var room [16]uint16
 	class := room[:0]
 	for _, w := range words {
-		class = append(class, classify(buf[w.from:w.to]))
+		class = append(class, classify(buf[w.from:w.to])&^classesWithout())
 	}
 	drop := func(i, n int) {
 		words = append(words[:i], words[i+n:]...)
@@ -79,7 +81,7 @@ func trimName(buf []byte, words []span) (left []span, trimmed, void bool) {
 	for changed := true; changed; {
 		before := len(words)
 		for i := 0; i < len(words); i++ {
-			if class[i]&asVoid != 0 || is(i, "NOT") && is(i+1, "USE") { // DO NOT USE
+			if class[i]&asVoid != 0 || is(i, "NOT") && is(i+1, "USE") && !without(Placeholders) { // DO NOT USE
 				return nil, true, true
 			}
 			if class[i]&asBaby != 0 {
@@ -110,7 +112,7 @@ func trimName(buf []byte, words []span) (left []span, trimmed, void bool) {
 				drop(i, 1)
 			}
 		}
-		for i := 0; i+1 < len(words); i++ {
+		for i := 0; i+1 < len(words) && !without(JoinedNames); i++ {
 			if is(i, "MC") || is(i, "O") && class[i+1]&asOStem != 0 { // MC DONALD, O BRIEN
 				words[i+1] = joinSpans(buf, words[i], words[i+1])
 				class[i+1] = classify(buf[words[i+1].from:words[i+1].to])
@@ -118,7 +120,7 @@ func trimName(buf []byte, words []span) (left []span, trimmed, void bool) {
 			}
 		}
 		// A middle initial is in one system and not in the next. The first is kept: it may be all there is of the forename.
-		if !initialsOnly(words) {
+		if !initialsOnly(words) && !without(MiddleInitials) {
 			for i := 1; i < len(words); i++ {
 				if words[i].to-words[i].from == 1 {
 					drop(i, 1)

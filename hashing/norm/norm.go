@@ -177,7 +177,11 @@ func (n *Normaliser) Value(cell string) (string, Problem) {
 	case Name:
 		return nameValue(cell)
 	case Date:
-		return dateValue(cell, &n.form)
+		text, p := dateValue(cell, &n.form)
+		if withoutDate(p) {
+			text = ""
+		}
+		return text, p
 	case Year:
 		return yearValue(cell, &n.form)
 	case Sex:

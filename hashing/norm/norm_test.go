@@ -159,7 +159,8 @@ func TestPostcode(t *testing.T) {
 		{"W1A 1HQ", "W1A1HQ", None}, {"EC1A 1BB", "EC1A1BB", None}, {"GIR 0AA", "GIR0AA", None}, {"CR0 2AB", "CR02AB", None},
 		{"ＲＧ４０ １ＸＳ", "RG401XS", None}, {"RG4\u00a01XS", "RG41XS", None},
 		{"RG4O 1XS", "RG401XS", Repaired}, {"RG40 IXS", "RG401XS", Repaired}, {"S01 4AA", "SO14AA", Repaired}, {"S014 4AA", "SO144AA", Repaired},
-		{"0X1 1AA", "OX11AA", Repaired}, {"1P1 1AA", "IP11AA", Repaired}, {"ECI 1AA", "EC11AA", Repaired}, {"WIA OAX", "W1A0AX", Repaired},
+		{"0X1 1AA", "OX11AA", Repaired}, {"1P1 1AA", "IP11AA", Repaired}, {"ECI 1AA", "EC11AA", Repaired}, {"WIA 0AX", "W1A0AX", Repaired},
+		{"WIA OAX", "", Invalid}, {"boorowa", "", Invalid}, // without a digit it may as well be a town
 		{"ZZ99 3VZ", "", PseudoPostcode}, {"zz993wz", "", PseudoPostcode}, {"ZZ99 3CZ", "", PseudoPostcode}, {"ZZ99 6", "", PseudoPostcode},
 		{"RG40", "", PartialPostcode}, {"RG40 1", "", PartialPostcode}, {"M1", "", PartialPostcode},
 		{"AA1 1AA", "", Placeholder}, {"NOT KNOWN", "", Placeholder}, {"N/A", "", Placeholder},
@@ -394,37 +395,9 @@ func cellOf(kind Kind) *rapid.Generator[string] {
 	})
 }
 
-func TestVariants(t *testing.T) {
-	for name, wantFormal := range map[string]string{"BOB": "ROBERT", "ALEX": "ALEXANDER ALEXANDRA", "ROBERT": "ROBERT", "MUHAMMAD": "MOHAMMED", "CATHERINE": "KATHERINE", "KATE": "KATHERINE", "QXZ": "QXZ", "": ""} {
-		if got := strings.Join(Variants(name), " "); got != wantFormal {
-			t.Errorf("Variants(%s) = %s, want %s", name, got, wantFormal)
-		}
-	}
-	if len(variants()) < 1000 {
-		t.Fatalf("only %d names in the table", len(variants()))
-	}
-	n := must(t, Name, Options{})
-	for name, formals := range variants() {
-		if text, _ := n.Value(name); text != name && name != "NAN" { // NAN is missing: it is what pandas writes for no value
-			t.Errorf("%s can never be looked up: its canonical text is %q", name, text)
-		}
-		for i, formal := range formals {
-			if back := Variants(formal); len(back) != 1 || back[0] != formal {
-				t.Errorf("%s stands for %s, which stands for %v", name, formal, back)
-			}
-			if i > 0 && formals[i-1] >= formal {
-				t.Errorf("%s: formal names out of order", name)
-			}
-		}
-	}
-	if len(variantTable) > 60_000 {
-		t.Errorf("the table has %d bytes; it is meant to stay small", len(variantTable))
-	}
-}
-
 // The digest may only change with a decision to change what the rules do.
 func TestDigestIsPinned(t *testing.T) {
-	const pinned = "b3bb54d22c77e650e4cbf47a9d0a97c9018d047988299efaa871d88b12495442"
+	const pinned = "8f189a18fd480fc5136e8390b4f26e283347f6476d586f80579cdb82aa693335"
 	sum := Digest()
 	if got := hex.EncodeToString(sum[:]); got != pinned {
 		t.Errorf("the digest of %s is %s, not %s.\nA table, a parameter or the Unicode version of the Go toolchain changed, so partners with the old and the new\nprogram would hash some cells differently, and now refuse to link, which is what the digest is for. If that is meant,\ngive Version a new number and pin the new digest here.", Version, got, pinned)

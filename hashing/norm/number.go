@@ -33,9 +33,9 @@ func ParseNHSNumber(s string) (string, Problem) {
 		}
 	}
 	switch {
-	case oneByte(s), in(s, nhsDummies):
+	case (oneByte(s) || in(s, nhsDummies)) && !without(Placeholders):
 		return "", Placeholder
-	case !nhsCheckDigit(s):
+	case !nhsCheckDigit(s) && !without(CheckDigits):
 		return "", CheckDigit
 	case strings.HasPrefix(s, nhsTestRange):
 		return s, TestNumber
@@ -188,7 +188,7 @@ func phoneNumber(s string) (string, Problem) {
 			p = Repaired
 		}
 	}
-	if national, uk := strings.CutPrefix(n, "0044"); uk {
+	if national, uk := strings.CutPrefix(n, "0044"); uk && !without(PhoneForms) {
 		n = "0" + strings.TrimLeft(national, "0") // +44 (0)20 …
 	}
 	switch {
@@ -230,6 +230,9 @@ var sexWords = func() map[string]string {
 }()
 
 func sexValue(cell string) (string, Problem) {
+	if without(SexCodes) {
+		return strings.ToUpper(plain(cell)), None
+	}
 	if len(cell) == 1 {
 		switch cell[0] {
 		case 'M', 'm', '1':

@@ -21,9 +21,15 @@ const (
 var postcodeDummies = set(strings.Fields(postcodeDummy)...)
 
 func postcodeValue(cell string) (string, Problem) {
+	if without(PostcodeSpaces) {
+		return strings.ToUpper(plain(cell)), None
+	}
 	var room [8]byte
 	code, fits := compact(room[:0], plain(cell))
 	if len(code) >= 2 && code[0] == 'Z' && code[1] == 'Z' {
+		if without(PseudoPostcodes) {
+			return string(code), None
+		}
 		// ZZ99 3VZ no fixed abode, ZZ99 3WZ not known, ZZ99 and a country code overseas (NHS Data Dictionary, POSTCODE).
 		// No real area begins with ZZ.
 		return "", PseudoPostcode
@@ -37,8 +43,11 @@ func postcodeValue(cell string) (string, Problem) {
 		}
 		return asString(code, cell), None
 	}
-	if repaired, ok := repairPostcode(code); ok {
+	if repaired, ok := repairPostcode(code); ok && !without(PostcodeRepair) {
 		return repaired, Repaired
+	}
+	if without(WholePostcodes) {
+		return string(code), None
 	}
 	if isOutward(code) || len(code) > 2 && isDigit(code[len(code)-1]) && isOutward(code[:len(code)-1]) {
 		return "", PartialPostcode
@@ -106,16 +115,27 @@ func isOutward(o []byte) bool {
 	return isDigit(o[3]) && o[2] != '0' || in1(postcodeFourth, o[3])
 }
 
+// postcodeRepairDigits is how many digits a code must hold, as it is written, to be repaired: BOOROWA is a town, and no
+// misspelt BO0R 0WA.
+const postcodeRepairDigits = 1
+
 // repairPostcode reads O as 0, I as 1 and the other way round, at any place, when exactly one such reading is a postcode.
 func repairPostcode(code []byte) (string, bool) {
 	if len(code) < 5 {
 		return "", false
 	}
+	digits := 0
 	var unsure []int
 	for i, c := range code {
+		if isDigit(c) {
+			digits++
+		}
 		if in1("O0I1", c) {
 			unsure = append(unsure, i)
 		}
+	}
+	if digits < postcodeRepairDigits {
+		return "", false
 	}
 	var found string
 	try := append([]byte(nil), code...)

@@ -30,6 +30,10 @@ type Count struct {
 	Share string `json:"share"`
 }
 
+// Protect makes the count of n records out of all, for what a caller counts beside
+// a Report.
+func Protect(n, all int) Count { return protect(n, all) }
+
 // protect makes the count of n records out of all.
 func protect(n, all int) Count {
 	switch {

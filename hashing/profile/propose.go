@@ -116,6 +116,14 @@ func hasWord(list, word string) bool {
 	return word != "" && slices.Contains(strings.Fields(list), word)
 }
 
+// KnownHeader reports whether at least one column has a name that says what
+// it holds. A first line without one may be a record.
+func KnownHeader(header []string) bool {
+	return slices.ContainsFunc(header, func(h string) bool {
+		return slices.ContainsFunc(concepts, func(c concept) bool { return c.means(h) > 0 })
+	})
+}
+
 // somebodyElses reports whether a header is about another person or time.
 func somebodyElses(header string) bool {
 	return slices.ContainsFunc(headerWords(header), func(w string) bool { return hasWord(others, w) })

@@ -23,8 +23,8 @@ type tally struct {
 	sexBoth, datesBoth, postcodesSame int
 }
 
-// measure draws a borough and compares each person's record in the CCG with that at the present practice.
-func measure(t *testing.T, s Settings) (c tally, people int) {
+// measure draws a borough and adds to c how each person's record in the CCG compares with that at the present practice.
+func measure(t *testing.T, s Settings, c *tally) {
 	t.Helper()
 	f, err := newFolk(&s)
 	if err != nil {
@@ -32,7 +32,6 @@ func measure(t *testing.T, s Settings) (c tally, people int) {
 	}
 	ps := parties(&s)
 	err = f.draw(ps, func(d *drawn) error {
-		people += len(d.people)
 		hospital := map[*person]*record{}
 		for k := range d.records[1] {
 			rec := &d.records[1][k]
@@ -53,7 +52,6 @@ func measure(t *testing.T, s Settings) (c tally, people int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, people
 }
 
 func (c *tally) add(f *folk, a, b *record) {
@@ -119,14 +117,31 @@ func (c *tally) add(f *folk, a, b *record) {
 	}
 }
 
-// wants checks a measured share against a published one: within a tenth, and three standard errors of the sample for what is rare.
+// wants checks a measured share against a published one: within a tenth of it.
 func wants(t *testing.T, what string, hits, of int, target float64) {
+	t.Helper()
+	within(t, what, hits, of, target, target/10)
+}
+
+// wantsFew is wants for a share that was published from few events, which says no more of the rate than its own standard
+// error does: within that, where it is more than a tenth.
+func wantsFew(t *testing.T, what string, hits, of int, events, published float64) {
+	t.Helper()
+	within(t, what, hits, of, events/published, max(events/10, math.Sqrt(events))/published)
+}
+
+// wantsRoughly is wants for a sample that is too small for a tenth: three standard errors of the sample are allowed beside it.
+func wantsRoughly(t *testing.T, what string, hits, of int, target float64) {
+	t.Helper()
+	within(t, what, hits, of, target, target/10+3*math.Sqrt(target*(1-target)/float64(max(of, 1))))
+}
+
+func within(t *testing.T, what string, hits, of int, target, slack float64) {
 	t.Helper()
 	if of == 0 {
 		t.Fatalf("%s: nothing to measure", what)
 	}
 	got := float64(hits) / float64(of)
-	slack := target/10 + 3*math.Sqrt(target*(1-target)/float64(of))
 	state := "ok"
 	if math.Abs(got-target) > slack {
 		state = "OFF"
@@ -136,9 +151,17 @@ func wants(t *testing.T, what string, hits, of int, target float64) {
 }
 
 func TestCleanHasThePublishedRates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws 800,000 people")
+	}
+	// As many as it takes for chance to stay well below a tenth, in several boroughs: how many move within their
+	// sector depends on how many sectors there are.
 	s := Clean()
 	s.People = 200_000
-	c, _ := measure(t, s)
+	var c tally
+	for s.Seed = 1; s.Seed <= 4; s.Seed++ {
+		measure(t, s, &c)
+	}
 	wants(t, "forename differs", c.forename, c.pairs, 0.0236)
 	wants(t, "of these, two letters shared", c.forenameAlike, c.forename, 0.69)
 	wants(t, "surname differs", c.surname, c.pairs, 0.0486)
@@ -146,7 +169,7 @@ func TestCleanHasThePublishedRates(t *testing.T) {
 	wants(t, "surname differs, women", c.surnameWomen, c.women, 0.0678)
 	wants(t, "surname differs, men", c.surnameMen, c.men, 0.0222)
 	wants(t, "both names differ", c.both, c.pairs, 0.0044)
-	wants(t, "names swapped", c.swapped, c.pairs, 0.00077)
+	wantsFew(t, "names swapped", c.swapped, c.pairs, 78, 101_349)
 	wants(t, "date of birth differs", c.dob, c.datesBoth, 0.0049)
 	wants(t, "of these, day alone", c.day, c.dob, 274.0/624)
 	wants(t, "of these, month alone", c.month, c.dob, 172.0/624)
@@ -155,7 +178,7 @@ func TestCleanHasThePublishedRates(t *testing.T) {
 	wants(t, "sex differs", c.sex, c.sexBoth, 0.0033)
 	wants(t, "postcode differs", c.postcode, c.bothPostcodes, 0.310)
 	wants(t, "same sector, not the same", c.sameSector, c.bothPostcodes, 0.0097)
-	wants(t, "last two letters exchanged", c.transposed, c.bothPostcodes, 27.0/101_349)
+	wantsFew(t, "last two letters exchanged", c.transposed, c.bothPostcodes, 27, 101_349)
 	wants(t, "pseudo-postcode", c.pseudo, c.records, 0.0038)
 	wants(t, "no fixed abode", c.noAbode, c.records, 0.0020)
 }
@@ -163,7 +186,8 @@ func TestCleanHasThePublishedRates(t *testing.T) {
 func TestDirtyHasTheDesignRow(t *testing.T) {
 	s := Dirty()
 	s.People = 50_000
-	c, _ := measure(t, s)
+	var c tally
+	measure(t, s, &c)
 	wants(t, "forename wrong", c.errForename, c.pairs, 0.35)
 	wants(t, "surname wrong", c.errSurname, c.pairs, 0.32)
 	wants(t, "sex wrong", c.sex, c.sexBoth, 0.01)

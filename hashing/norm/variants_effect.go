@@ -1,3 +1,5 @@
+//go:build normeffect
+
 package norm
 
 import (
@@ -6,6 +8,9 @@ import (
 	"sync"
 )
 
+// Name variants were measured as added tokens and did not earn their place (testdata/norm-effect), so they are here
+// under the tag normeffect only, for whoever measures again.
+//
 // variants.txt is made by testdata/variants.py, which says how, from carltonnorthern/nicknames (Apache-2.0) and the
 // forename variants of sdglinkage (Copyright (c) 2020 Haoyuan Zhang, MIT), with a few spellings of our own.
 //
