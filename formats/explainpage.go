@@ -149,7 +149,7 @@ var explainHTML string
 var explainCSS string
 
 var explainTemplate = template.Must(template.New("explain").Funcs(template.FuncMap{
-	"count": whyCount, "score": explainScore, "signed": explainSigned, "known": explainKnown,
+	"count": whyCount, "score": explainScore, "signed": explainSigned, "weight": func(x *float64) string { return fmt.Sprintf("%.1f", *x) }, "known": explainKnown,
 }).Parse(explainHTML))
 
 // explainPairs is a table of pairs; Weighed ones have weights.

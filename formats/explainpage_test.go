@@ -112,7 +112,7 @@ func TestExplainPage(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"31,948", "match weight of 2.0", "nhs_number agree", "names –", "+3.5000", "The first 2 of 25."} {
+	for _, want := range []string{"31,948", "match weight of 2.0", "nhs_number agree", "names –", `<td class="n">3.5</td>`, "The first 2 of 25."} {
 		if text := html.UnescapeString(writeExplain(t, sampleExplanation(true, asIs))); !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q", want)
 		}

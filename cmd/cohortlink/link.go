@@ -66,6 +66,7 @@ however many cores.
 	f.StringVarP(&l.out, "out", "o", "linked", "the folder to write")
 	f.IntVar(&l.workers, "workers", 0, "goroutines (default: one for each core)")
 	f.IntVar(&l.maxPairs, "max-pairs", linkage.DefaultMaxPairs, "candidate pairs held at most, 16 bytes each")
+	f.StringVar(&l.anonlink, "anonlink", "", "also write the candidate pairs and the groups in anonlink's formats, into this folder")
 	f.BoolVar(&l.json, "json", false, "print the manifest")
 	return cmd
 }
@@ -78,6 +79,7 @@ type linkRun struct {
 	workers, maxPairs       int
 	json                    bool
 	random                  io.Reader
+	anonlink                string // folder
 }
 
 func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
@@ -117,6 +119,11 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 		return nil, err
 	}
 	defer dir.Abort()
+	forAnonlink, err := l.beginAnonlink()
+	if err != nil {
+		return nil, err
+	}
+	defer forAnonlink.abort()
 
 	files, err := l.readFilters(p, schema)
 	if err != nil {
@@ -153,7 +160,13 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	if err := w.write(); err != nil {
 		return nil, err
 	}
+	if err := forAnonlink.write(res); err != nil {
+		return nil, err
+	}
 	if err := dir.Commit(); err != nil {
+		return nil, err
+	}
+	if err := forAnonlink.commit(); err != nil {
 		return nil, err
 	}
 	if err := l.unit.note(files); err != nil {
