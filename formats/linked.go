@@ -23,6 +23,7 @@ const (
 	LinkedPairsFile    = "pairs.parquet"
 	LinkedEvidenceFile = "evidence.parquet"
 	LinkedSecretFile   = "person.secret"
+	LinkedChangesFile  = "changes.csv"
 	LinkedLinksFolder  = "links"
 )
 
@@ -72,6 +73,7 @@ type LinkedManifest struct {
 	Records  int             `json:"records"`
 	Rules    LinkedRules     `json:"rules"`
 	Evidence *LinkedEvidence `json:"evidence,omitempty"` // where records have several filters or exact keys
+	Previous *LinkedPrevious `json:"previous,omitempty"` // where it was added to an earlier linkage
 	Files    []LinkedFile    `json:"files"`              // the tables, with their digests
 }
 
@@ -146,6 +148,17 @@ type LinkedFilter struct {
 type LinkedExactKey struct {
 	Name      string  `json:"name"`
 	Agreement float64 `json:"agreement"` // of records of one person that both have it, estimated
+}
+
+// LinkedPrevious says which linkage this one was added to, and what that changed. The pairs
+// compared are then those with a new record in them.
+type LinkedPrevious struct {
+	People  string `json:"people_sha256"` // of its people.parquet
+	Records int    `json:"records"`
+	Persons int    `json:"persons"`
+	Merged  int    `json:"merged"`          // persons that hold records of two or more earlier persons
+	Split   int    `json:"split"`           // earlier persons whose records are in two or more persons
+	Renamed int    `json:"renamed_records"` // earlier records whose person ID is another now
 }
 
 // LinkedFile is a file of the folder.

@@ -204,13 +204,16 @@ func (x *Explainer) Why(a, b int32) Why {
 		w.Ground = ByScore
 	case x.shared(r.Person[a], r.Person[b]) >= 0:
 		w.Ground = ByParty
-	case w.Average < r.Score():
-		w.Ground = ByAverage
+	case x.alone(a) && x.alone(b):
+		w.Ground = BySize // nothing else keeps two single records apart
 	default:
-		w.Ground = BySize // joins end only when nothing else keeps two persons apart
+		w.Ground = ByAverage
 	}
 	return w
 }
+
+// alone reports whether a record is a person by itself.
+func (x *Explainer) alone(record int32) bool { return len(x.Members(x.r.Person[record])) == 1 }
 
 // score is that of a pair, or the floor for one that was not kept: the most that it can be.
 func (x *Explainer) score(pair int) float64 {
@@ -263,7 +266,8 @@ func (x *Explainer) chain(a, b int32) []int32 {
 // average is what the records of two persons score with each other, on average. Records of
 // one party that has each person once are not compared, and do not count.
 func (x *Explainer) average(p, q int32) float64 {
-	if len(x.Members(q)) < len(x.Members(p)) {
+	// One order of adding up, so that both sides see the same number.
+	if cmp.Or(cmp.Compare(len(x.Members(p)), len(x.Members(q))), cmp.Compare(p, q)) > 0 {
 		p, q = q, p
 	}
 	r := x.r

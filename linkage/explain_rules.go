@@ -45,6 +45,9 @@ func (x *Explainer) Breaches() []Breach {
 			out = append(out, Breach{Ground: ByParty, Persons: ends[:], Party: party, Pair: i, Average: average})
 			continue
 		}
+		if !x.alone(p.A) || !x.alone(p.B) {
+			continue
+		}
 		dissolved.join(p.A, p.B)
 		for _, record := range [2]int32{p.A, p.B} {
 			if _, ok := best[record]; !ok {

@@ -37,8 +37,11 @@ type Options struct {
 	More       []Filter       // further filters of a record
 	Exact      []string       // names of exact keys
 	Threshold  *overlap.Ratio // nil: chosen from the scores
-	Workers    int            // 0: one for each core
-	MaxPairs   int            // candidate pairs kept at most; 0: DefaultMaxPairs
+	// Previous is an earlier linkage. All its records are among the parties' again, with the
+	// filters of then, and are not compared with each other again (previous.go). May be nil.
+	Previous *Result
+	Workers  int // 0: one for each core
+	MaxPairs int // candidate pairs kept at most; 0: DefaultMaxPairs
 	// Progress is told the pairs compared so far, from any goroutine, about ten times
 	// a second or less. May be nil.
 	Progress func(stage string, done, total uint64)
@@ -68,6 +71,7 @@ type Result struct {
 	Compared uint64  // pairs compared
 	Rules    RuleCounts
 	Evidence *Evidence // where records have several filters or exact keys
+	namers   []int32   // of each person: the record that its ID is made of, where Follow chose it
 }
 
 // Party returns the party of a record number.
@@ -99,6 +103,8 @@ type run struct {
 	layout  *overlap.Layout
 	ones    []uint16 // of each record, by number
 	first   []int
+	old     []bool // of each record: Previous has it; nil without one
+	known   []Pair // of records that Previous has, best first
 }
 
 type party struct {
@@ -114,10 +120,16 @@ type party struct {
 // ctx's error. Errors otherwise name the party and what is wrong with what it sent.
 func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	if len(o.More)+len(o.Exact) > 0 {
+		if o.Previous != nil {
+			return nil, errSeveral
+		}
 		return linkEvidence(ctx, parties, o)
 	}
 	r, err := newRun(parties, o)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.adopt(o.Previous); err != nil {
 		return nil, err
 	}
 	sample, err := r.sample(ctx)
@@ -126,7 +138,10 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	}
 	choose := func(m *nullModel) Threshold { return m.choose(r.Options.Threshold) }
 	chosen := choose(newNullModel(sample, nil))
-	floor := sample.floor(chosen.Score(), r.MaxPairs, len(r.ones))
+	floor, err := r.notUnder(sample.floor(chosen.Score(), r.MaxPairs, len(r.ones)), chosen)
+	if err != nil {
+		return nil, err
+	}
 	pairs, compared, err := r.scan(ctx, floor)
 	if err != nil {
 		return nil, err

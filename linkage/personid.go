@@ -4,31 +4,60 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
+	"hash"
 )
 
 // PersonID is a random-looking name of a person, the same in every run over the
 // same files with the same secret.
 type PersonID = [16]byte
 
-// PersonIDs names each person of a result: HMAC-SHA256 under the secret of the
-// person's smallest record ID, cut to 128 bits. Nobody without the secret can tell
-// which record a name was made from, and neither the order of files nor the number
-// of workers changes one. With a party given, the names are that party's own, and
-// only the holder of the secret can join them with another's.
+// PersonIDs names each person of a result: HMAC-SHA256 under the secret of one of the
+// person's record IDs, cut to 128 bits. It is the smallest, unless an earlier linkage had
+// named the person by another (Follow). Nobody without the secret can tell which record a
+// name was made from, and neither the order of files nor the number of workers changes
+// one. With a party given, the names are that party's own, and only the holder of the
+// secret can join them with another's.
 func (r *Result) PersonIDs(secret []byte, party string) []PersonID {
-	smallest := make([]*RecordID, r.Persons)
-	for i := range r.IDs {
-		if s := &smallest[r.Person[i]]; *s == nil || bytes.Compare(r.IDs[i][:], (*s)[:]) < 0 {
-			*s = &r.IDs[i]
-		}
+	namers := r.namers
+	if namers == nil {
+		namers = r.smallest()
 	}
 	ids := make([]PersonID, r.Persons)
-	mac := hmac.New(sha256.New, secret)
-	for i, s := range smallest {
-		mac.Reset()
-		mac.Write([]byte("cohortlink/v1/person\x00" + party + "\x00"))
-		mac.Write(s[:])
-		copy(ids[i][:], mac.Sum(nil))
+	name := newNamer(secret, party)
+	for i, record := range namers {
+		ids[i] = name.of(r.IDs[record])
 	}
 	return ids
+}
+
+// smallest is the record with the smallest ID of each person.
+func (r *Result) smallest() []int32 {
+	out := make([]int32, r.Persons)
+	for i := range out {
+		out[i] = -1
+	}
+	for i := range r.IDs {
+		if s := &out[r.Person[i]]; *s < 0 || bytes.Compare(r.IDs[i][:], r.IDs[*s][:]) < 0 {
+			*s = int32(i)
+		}
+	}
+	return out
+}
+
+// A namer makes person IDs of record IDs.
+type namer struct {
+	mac   hash.Hash
+	label []byte
+}
+
+func newNamer(secret []byte, party string) *namer {
+	return &namer{hmac.New(sha256.New, secret), []byte("cohortlink/v1/person\x00" + party + "\x00")}
+}
+
+func (n *namer) of(record RecordID) (id PersonID) {
+	n.mac.Reset()
+	n.mac.Write(n.label)
+	n.mac.Write(record[:])
+	copy(id[:], n.mac.Sum(nil))
+	return id
 }

@@ -15,9 +15,26 @@ import (
 // two sets of filters and a threshold, whose results merge in any order.
 type tile struct {
 	join   *overlap.Join
-	a, b   int // parties
+	a, b   *part
 	lo, hi int
 	pairs  uint64
+}
+
+// A part is records of one party that are compared with the same others: all of them, or,
+// where an earlier linkage has compared some with each other (previous.go), those or the rest.
+type part struct {
+	party   int
+	old     bool
+	filters *overlap.Filters
+	from    int32   // number of the first record, where the numbers of the others follow it
+	numbers []int32 // of each record, where they do not
+}
+
+func (p *part) number(row int32) int32 {
+	if p.numbers != nil {
+		return p.numbers[row]
+	}
+	return p.from + row
 }
 
 // tileRows is small enough that a tile is done in a fraction of a second and a
@@ -30,27 +47,31 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 	var tiles []tile
 	var total uint64
 	rule := r.measure.rule(floor)
-	for a := range r.parties {
-		for b := a; b < len(r.parties); b++ {
-			pa, pb := &r.parties[a], &r.parties[b]
-			if a == b && pa.clean || len(pa.ids) == 0 || len(pb.ids) == 0 {
+	parts, err := r.parts()
+	if err != nil {
+		return nil, 0, err
+	}
+	for i := range parts {
+		for j := i; j < len(parts); j++ {
+			a, b := &parts[i], &parts[j]
+			if a.old && b.old || a.party == b.party && r.parties[a.party].clean {
 				continue
 			}
 			var join *overlap.Join
-			var err error
-			if a == b {
-				join, err = overlap.WithinBy(pa.filters, rule)
+			if i == j {
+				join, err = overlap.WithinBy(a.filters, rule)
 			} else {
-				join, err = overlap.BetweenBy(pa.filters, pb.filters, rule)
+				join, err = overlap.BetweenBy(a.filters, b.filters, rule)
 			}
 			if err != nil {
-				return nil, 0, fmt.Errorf("compare %q with %q: %w", pa.name, pb.name, err)
+				return nil, 0, fmt.Errorf("compare %q with %q: %w", r.parties[a.party].name, r.parties[b.party].name, err)
 			}
-			for lo := 0; lo < len(pa.ids); lo += tileRows {
-				hi := min(lo+tileRows, len(pa.ids))
-				n := uint64(hi-lo) * uint64(len(pb.ids))
-				if a == b {
-					n = uint64(hi-lo) * uint64(len(pa.ids)-1) / 2
+			rows := a.filters.Len()
+			for lo := 0; lo < rows; lo += tileRows {
+				hi := min(lo+tileRows, rows)
+				n := uint64(hi-lo) * uint64(b.filters.Len())
+				if i == j {
+					n = uint64(hi-lo) * uint64(rows-1) / 2
 				}
 				tiles = append(tiles, tile{join, a, b, lo, hi, n})
 				total += n
@@ -65,6 +86,8 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 		kept  atomic.Int64
 		wg    sync.WaitGroup
 	)
+	known := r.knownFrom(floor)
+	kept.Store(int64(len(known)))
 	r.progress("compare", 0, total)
 	for range r.Workers {
 		wg.Go(func() {
@@ -86,7 +109,7 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 	if kept.Load() > int64(r.MaxPairs) {
 		return nil, 0, fmt.Errorf("more than %d pairs score %.4g or more: raise the threshold, or allow more candidate pairs", r.MaxPairs, value(floor))
 	}
-	pairs := make([]Pair, 0, kept.Load())
+	pairs := append(make([]Pair, 0, kept.Load()), known...)
 	for i := range found {
 		pairs = append(pairs, found[i]...)
 		found[i] = nil
@@ -97,17 +120,54 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 	return pairs, total, nil
 }
 
+// parts are the records of each party that has any, cut in two where some are old.
+func (r *run) parts() ([]part, error) {
+	var parts []part
+	for i := range r.parties {
+		p := &r.parties[i]
+		from, n := int32(r.first[i]), len(p.ids)
+		old := 0
+		for k := range n {
+			if r.isOld(from + int32(k)) {
+				old++
+			}
+		}
+		if n == 0 {
+			continue
+		}
+		if old == 0 || old == n {
+			parts = append(parts, part{party: i, old: old == n, filters: p.filters, from: from})
+			continue
+		}
+		for _, isOld := range []bool{true, false} {
+			x := part{party: i, old: isOld}
+			var rows []uint64
+			for k := range n {
+				if number := from + int32(k); r.isOld(number) == isOld {
+					x.numbers = append(x.numbers, number)
+					rows = append(rows, p.rows[k*r.words:][:r.words]...)
+				}
+			}
+			var err error
+			if x.filters, err = r.layout.Prepare(rows); err != nil {
+				return nil, err
+			}
+			parts = append(parts, x)
+		}
+	}
+	return parts, nil
+}
+
 // compare works on a tile, and adds the pairs it keeps to kept as it goes. Once that
 // is over the limit the run has failed, and what else is found is dropped.
 func (r *run) compare(t *tile, kept *atomic.Int64) []Pair {
 	var out []Pair
-	fa, fb := r.first[t.a], r.first[t.b]
 	t.join.Pairs(t.lo, t.hi, func(hits []overlap.Hit) {
 		if kept.Add(int64(len(hits))) > int64(r.MaxPairs) {
 			return
 		}
 		for _, h := range hits {
-			a, b := int32(fa)+h.A, int32(fb)+h.B
+			a, b := t.a.number(h.A), t.b.number(h.B)
 			if a > b {
 				a, b = b, a
 			}

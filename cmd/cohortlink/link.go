@@ -40,6 +40,11 @@ party. Writes the folder linked/:
   manifest.json     what was linked, how, and how good it is thought to be
   person.secret     what person IDs are made with; keep it with the folder
 
+With --previous, files are added to an earlier linkage: give its own files again and
+the new ones beside them. Only new records are compared; the threshold stays, unless
+you give one, and so do person IDs. Where new records show that two persons are one,
+or one is two, changes.csv lists what became of each of their records.
+
 Sealed filters are opened with the unit's identity, and each must be signed by the
 key that the file of partners has for its party. What was linked is noted beside the
 identity (unit.seen), so that a file that its party has replaced is not linked again.
@@ -48,7 +53,8 @@ The same files give the same persons, in whatever order they are named and on
 however many cores.
 ` + exitHelp,
 		Example: `  cohortlink link *.filters --identity unit.identity --partners unit.partners -o linked
-  cohortlink link *.filters --identity unit.identity --partners unit.partners --threshold 0.82 -o linked`,
+  cohortlink link *.filters --identity unit.identity --partners unit.partners --threshold 0.82 -o linked
+  cohortlink link --previous linked council.filters ccg.filters gp-03.filters -o linked-2`,
 		Args: args(1, -1, "at least one filters file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l.app, l.files, l.random = a, args, rand.Reader
@@ -66,6 +72,7 @@ however many cores.
 	f.StringVarP(&l.out, "out", "o", "linked", "the folder to write")
 	f.IntVar(&l.workers, "workers", 0, "goroutines (default: one for each core)")
 	f.IntVar(&l.maxPairs, "max-pairs", linkage.DefaultMaxPairs, "candidate pairs held at most, 16 bytes each")
+	f.StringVar(&l.previous, "previous", "", "an earlier linked folder, to add files to: its own files are given again, and not compared with each other")
 	f.StringVar(&l.anonlink, "anonlink", "", "also write the candidate pairs and the groups in anonlink's formats, into this folder")
 	f.BoolVar(&l.json, "json", false, "print the manifest")
 	return cmd
@@ -79,7 +86,7 @@ type linkRun struct {
 	workers, maxPairs       int
 	json                    bool
 	random                  io.Reader
-	anonlink                string // folder
+	anonlink, previous      string // folders
 }
 
 func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
@@ -132,7 +139,12 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	if err := l.unit.check(files); err != nil {
 		return nil, err
 	}
+	previous, err := l.readPrevious(files)
+	if err != nil {
+		return nil, err
+	}
 	describe(&options, &files[0].Manifest)
+	previous.apply(&options, l.threshold != "")
 	var parties []linkage.Party
 	for _, f := range files {
 		parties = append(parties, partyOf(f))
@@ -151,12 +163,15 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 		return nil, err
 	}
 
-	secret := make([]byte, 32)
-	if _, err := io.ReadFull(l.random, secret); err != nil {
-		return nil, errorf("draw the secret of the person IDs: %w", err)
+	secret, err := l.secret(previous)
+	if err != nil {
+		return nil, err
 	}
 	m := manifestOf(files, res, settings)
-	w := &linkedWriter{dir: dir, res: res, files: files, secret: secret, perParty: settings.PersonIDs == "per-party", m: m, unit: &l.unit}
+	if err := previous.follow(res, m, l.threshold != ""); err != nil {
+		return nil, err
+	}
+	w := &linkedWriter{dir: dir, res: res, files: files, secret: secret, perParty: settings.PersonIDs == "per-party", m: m, unit: &l.unit, previous: previous}
 	if err := w.write(); err != nil {
 		return nil, err
 	}
@@ -177,6 +192,18 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	}
 	l.tell(m)
 	return m, nil
+}
+
+// secret is what person IDs are made with: that of the earlier linkage, or a new one.
+func (l *linkRun) secret(previous *previousRun) ([]byte, error) {
+	if previous != nil {
+		return previous.secret, nil
+	}
+	secret := make([]byte, 32)
+	if _, err := io.ReadFull(l.random, secret); err != nil {
+		return nil, errorf("draw the secret of the person IDs: %w", err)
+	}
+	return secret, nil
 }
 
 // readFilters reads the files, in the order of their parties, and refuses those that do not belong together.
@@ -294,6 +321,7 @@ type linkedWriter struct {
 	perParty bool
 	m        *formats.LinkedManifest
 	unit     *unit
+	previous *previousRun
 }
 
 func (w *linkedWriter) write() error {
@@ -468,6 +496,9 @@ func stageOf(p linkage.Pair, accepted bool, threshold float64) string {
 }
 
 func (w *linkedWriter) rest() error {
+	if err := w.previous.write(w); err != nil {
+		return err
+	}
 	err := w.file(formats.LinkedSecretFile, 0o600, func(f io.Writer) error {
 		_, err := fmt.Fprintf(f, "cohortlink person secret, version 1\n%s\n", hex.EncodeToString(w.secret))
 		return err
@@ -486,6 +517,7 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 		ui.resultf("estimate   precision %.3f, recall %.3f (made without truth: see the manifest)\n", *m.Estimate.Precision, *m.Estimate.Recall)
 	}
 	l.tellEvidence(m.Evidence)
+	l.tellPrevious(m)
 	if m.Rules.TooLarge > 0 {
 		ui.warnf("%s would have had too many records to be one person, and were left apart", plural(m.Rules.TooLarge, "group"))
 	}

@@ -1,0 +1,250 @@
+package linkage
+
+import (
+	"bytes"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// part is the records of a party that are wanted.
+func (p Party) part(want func(row int) bool) Party {
+	out := Party{Name: p.Name, Deduplicated: p.Deduplicated}
+	for row, id := range p.IDs {
+		if want(row) {
+			out.IDs = append(out.IDs, id)
+			out.Bits = append(out.Bits, p.Bits[row*worldBits/64:][:worldBits/64]...)
+		}
+	}
+	return out
+}
+
+// old is what an earlier linkage has of a world: no record of the last party, and not the last records of the one before.
+func (w *world) old() (old []Party) {
+	for i, p := range w.parties[:len(w.parties)-1] {
+		old = append(old, p.part(func(row int) bool { return i < len(w.parties)-2 || row < len(p.IDs)*3/4 }))
+	}
+	return old
+}
+
+// A new party, and new records of a party, added to an earlier linkage: the same pairs and persons as if all were
+// compared again, with fewer comparisons, in whatever order and by however many workers.
+func TestPreviousIsAsIfAllWereCompared(t *testing.T) {
+	for _, s := range []worldSettings{
+		{seed: 1, people: 600, parties: 4, size: 300, clean: true, noise: 0.08},
+		{seed: 2, people: 600, parties: 4, size: 300, noise: 0.06, twice: 5},
+		{seed: 3, people: 400, parties: 3, size: 300, clean: true, noise: 0.05, families: true},
+	} {
+		w := invent(s)
+		threshold := ratio(780)
+		o := Options{Threshold: &threshold}
+		whole := linkAll(t, w.parties, o)
+		old := w.old()
+		previous := linkAll(t, old, o)
+		if whole.Floor != previous.Floor {
+			t.Fatalf("the floors are %v and %v", whole.Floor, previous.Floor)
+		}
+		for _, workers := range []int{1, 3} {
+			o.Workers, o.Previous = workers, previous
+			parties := shuffledParties(w.parties, uint64(workers))
+			r := linkAll(t, parties, o)
+			if !slices.Equal(r.Pairs, whole.Pairs) || !slices.Equal(r.Person, whole.Person) || r.Persons != whole.Persons || r.Threshold.Ratio != whole.Threshold.Ratio || r.Floor != whole.Floor {
+				t.Errorf("%+v: %d pairs and %d persons with an earlier linkage, %d and %d without", s, len(r.Pairs), r.Persons, len(whole.Pairs), whole.Persons)
+			}
+			if want := whole.Compared - previous.Compared; r.Compared != want {
+				t.Errorf("%+v: %d pairs were compared, want the new %d", s, r.Compared, want)
+			}
+		}
+	}
+}
+
+func shuffledParties(parties []Party, seed uint64) []Party {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	var out []Party
+	for _, p := range parties {
+		order := rng.Perm(len(p.IDs))
+		q := Party{Name: p.Name, Deduplicated: p.Deduplicated}
+		for _, row := range order {
+			q.IDs = append(q.IDs, p.IDs[row])
+			q.Bits = append(q.Bits, p.Bits[row*worldBits/64:][:worldBits/64]...)
+		}
+		out = append(out, q)
+	}
+	rng.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out
+}
+
+func TestPreviousRefused(t *testing.T) {
+	w := invent(worldSettings{people: 200, parties: 3, size: 100, clean: true, noise: 0.05})
+	high, low := ratio(900), ratio(500)
+	previous := linkAll(t, w.old(), Options{Threshold: &high})
+	less := slices.Clone(w.parties)
+	less[0] = less[0].part(func(row int) bool { return row > 0 })
+	dirty := slices.Clone(w.parties)
+	dirty[0].Deduplicated = false
+	moved := slices.Clone(w.parties)
+	moved[0].Name = "party-09"
+	for _, c := range []struct {
+		parties []Party
+		o       Options
+		want    string
+	}{
+		{less, Options{Threshold: &high}, `party "party-00" lacks a record`},
+		{moved, Options{Threshold: &high}, `party "party-00" lacks a record`},
+		{dirty, Options{Threshold: &high}, "each person once"},
+		{w.parties, Options{Threshold: &low}, "kept no pairs"},
+		{w.parties, Options{Threshold: &high, Exact: []string{"number"}}, "several filters or exact keys"},
+	} {
+		c.o.Length, c.o.Previous = worldBits, previous
+		if _, err := Link(t.Context(), c.parties, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("linked with error %v, want %q", err, c.want)
+		}
+	}
+}
+
+// drawPersons gives records any persons, numbered by their first records.
+func drawPersons(t *rapid.T, records int) (person []int32, n int) {
+	number := map[int]int32{}
+	for range records {
+		p := rapid.IntRange(0, records).Draw(t, "person")
+		if _, ok := number[p]; !ok {
+			number[p] = int32(len(number))
+		}
+		person = append(person, number[p])
+	}
+	return person, len(number)
+}
+
+// Whatever is merged, split or added, and however often: no two persons have one ID, a person whose records are those
+// of before keeps its ID, an ID is found only where a record of it is, and the changes are those that can be seen.
+func TestFollow(t *testing.T) {
+	secret := []byte("secret")
+	rapid.Check(t, func(t *rapid.T) {
+		var previous *Result
+		var ids []PersonID
+		n := 0
+		for range rapid.IntRange(2, 4).Draw(t, "generations") {
+			n += rapid.IntRange(1, 6).Draw(t, "new records")
+			r := &Result{Parties: []string{"a"}, Clean: []bool{false}, First: []int{0, n}}
+			for i := range n {
+				r.IDs = append(r.IDs, RecordID{byte(37 * i)}) // an order of their own
+			}
+			// Records are numbered by ID, whenever they came.
+			slices.SortFunc(r.IDs, func(x, y RecordID) int { return bytes.Compare(x[:], y[:]) })
+			r.Person, r.Persons = drawPersons(t, n)
+			if previous == nil {
+				previous, ids = r, r.PersonIDs(secret, "")
+				continue
+			}
+			c, err := r.Follow(previous, ids, secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			now, own := r.PersonIDs(secret, ""), r.PersonIDs(secret, "a")
+			for _, list := range [][]PersonID{now, own} {
+				if sorted := slices.Clone(list); len(slices.Compact(sortedIDs(sorted))) != r.Persons {
+					t.Fatalf("two persons have one ID: %x", list)
+				}
+			}
+			checkChanges(t, previous, r, ids, now, c)
+			previous, ids = r, now
+		}
+	})
+}
+
+func sortedIDs(ids []PersonID) []PersonID {
+	slices.SortFunc(ids, func(x, y PersonID) int { return bytes.Compare(x[:], y[:]) })
+	return ids
+}
+
+func checkChanges(t *rapid.T, previous, r *Result, ids, now []PersonID, c *Changes) {
+	before, after := map[PersonID]map[RecordID]bool{}, map[PersonID]map[RecordID]bool{}
+	put := func(to map[PersonID]map[RecordID]bool, id PersonID, record RecordID) {
+		if to[id] == nil {
+			to[id] = map[RecordID]bool{}
+		}
+		to[id][record] = true
+	}
+	was := map[RecordID]PersonID{}
+	for i, id := range previous.IDs {
+		put(before, ids[previous.Person[i]], id)
+		was[id] = ids[previous.Person[i]]
+	}
+	merged, split := map[PersonID]map[PersonID]bool{}, map[PersonID]map[PersonID]bool{}
+	renamed := 0
+	for i, id := range r.IDs {
+		person := now[r.Person[i]]
+		if old, ok := was[id]; ok {
+			put(after, person, id)
+			for _, x := range []struct {
+				to       map[PersonID]map[PersonID]bool
+				id, with PersonID
+			}{{merged, person, old}, {split, old, person}} {
+				if x.to[x.id] == nil {
+					x.to[x.id] = map[PersonID]bool{}
+				}
+				x.to[x.id][x.with] = true
+			}
+			if old != person {
+				renamed++
+			}
+		} else if after[person] == nil {
+			after[person] = map[RecordID]bool{}
+		}
+	}
+	count := func(of map[PersonID]map[PersonID]bool) (n int) {
+		for _, x := range of {
+			if len(x) > 1 {
+				n++
+			}
+		}
+		return n
+	}
+	if c.Merged != count(merged) || c.Split != count(split) || c.Renamed != renamed {
+		t.Fatalf("%d merged, %d split and %d renamed; want %d, %d and %d", c.Merged, c.Split, c.Renamed, count(merged), count(split), renamed)
+	}
+	for id, records := range before {
+		if len(split[id]) == 1 && len(merged[slices.Collect(maps.Keys(split[id]))[0]]) == 1 && !maps.Equal(after[id], records) {
+			t.Fatalf("person %x is as before, and has another ID", id)
+		}
+		if now := after[id]; now != nil {
+			shared := false
+			for record := range now {
+				shared = shared || records[record]
+			}
+			if !shared {
+				t.Fatalf("ID %x went to a person without a record of it", id)
+			}
+		}
+	}
+	listed := map[RecordID]bool{}
+	for _, x := range c.Records {
+		id := r.IDs[x.Record]
+		listed[id] = true
+		if x.Before != was[id] || x.After != now[r.Person[x.Record]] || x.Split != (len(split[x.Before]) > 1) || x.Merge != (len(merged[x.After]) > 1) {
+			t.Fatalf("record %x is listed as %+v", id, x)
+		}
+	}
+	for id, old := range was {
+		to := slices.Collect(maps.Keys(split[old]))
+		if changed := len(to) > 1 || len(merged[to[0]]) > 1; changed != listed[id] {
+			t.Fatalf("record %x is listed: %v, its person changed: %v", id, listed[id], changed)
+		}
+	}
+}
+
+func TestFollowRefusesAnotherSecret(t *testing.T) {
+	r := &Result{Parties: []string{"a"}, Clean: []bool{true}, First: []int{0, 2}, IDs: []RecordID{{1}, {2}}, Person: []int32{0, 1}, Persons: 2}
+	ids := r.PersonIDs([]byte("one"), "")
+	if _, err := r.Follow(r, ids, []byte("two")); err == nil || !strings.Contains(err.Error(), "another secret") {
+		t.Errorf("followed with error %v", err)
+	}
+	shorter := &Result{Parties: []string{"a"}, Clean: []bool{true}, First: []int{0, 1}, IDs: r.IDs[:1], Person: []int32{0}, Persons: 1}
+	if _, err := shorter.Follow(r, ids, []byte("one")); err == nil {
+		t.Error("a record is gone, and nobody minds")
+	}
+}
