@@ -297,27 +297,34 @@ func (f *FiltersFile) checkRows() error {
 func CheckTogether(files []*FiltersFile) error {
 	parties := map[string]*FiltersFile{}
 	for _, f := range files {
-		first := files[0]
-		differ := func(what, then string) error {
-			return fmt.Errorf("%s and %s have %s; %s", shownPath(first.Name), shownPath(f.Name), what, then)
-		}
 		if other, twice := parties[f.Header.Party]; twice && other.Header.Run == f.Header.Run {
 			return fmt.Errorf("%s and %s are the same file of party %q; give it once", shownPath(other.Name), shownPath(f.Name), f.Header.Party)
 		} else if twice {
 			return fmt.Errorf("%s and %s are both of party %q; give its newest file only", shownPath(other.Name), shownPath(f.Name), f.Header.Party)
 		}
 		parties[f.Header.Party] = f
-		switch {
-		case f.Header.Project != first.Header.Project:
-			return differ("different projects", "files of one project only can be linked")
-		case f.Header.Schema != first.Header.Schema:
-			return differ("different schema fingerprints", "both parties must hash again with the same project file")
-		case f.Header.Key != first.Header.Key:
-			return differ("different key fingerprints", "both parties must hash again with the same key")
-		case !bytes.Equal(canonicalJSON(f.Manifest.Filters), canonicalJSON(first.Manifest.Filters)),
-			!bytes.Equal(canonicalJSON(f.Manifest.Exact), canonicalJSON(first.Manifest.Exact)):
-			return differ("different filters or exact keys under the same fingerprints", "both parties must hash again with the same version of cohortlink")
+		if err := checkAlike(files[0], f); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// checkAlike refuses files that were not made in the same way.
+func checkAlike(first, f *FiltersFile) error {
+	differ := func(what, then string) error {
+		return fmt.Errorf("%s and %s have %s; %s", shownPath(first.Name), shownPath(f.Name), what, then)
+	}
+	switch {
+	case f.Header.Project != first.Header.Project:
+		return differ("different projects", "files of one project only can be linked")
+	case f.Header.Schema != first.Header.Schema:
+		return differ("different schema fingerprints", "both parties must hash again with the same project file")
+	case f.Header.Key != first.Header.Key:
+		return differ("different key fingerprints", "both parties must hash again with the same key")
+	case !bytes.Equal(canonicalJSON(f.Manifest.Filters), canonicalJSON(first.Manifest.Filters)),
+		!bytes.Equal(canonicalJSON(f.Manifest.Exact), canonicalJSON(first.Manifest.Exact)):
+		return differ("different filters or exact keys under the same fingerprints", "both parties must hash again with the same version of cohortlink")
 	}
 	return nil
 }

@@ -88,6 +88,25 @@ type LinkedParty struct {
 	Deduplicated bool     `json:"deduplicated"`
 	Created      string   `json:"created,omitempty"`
 	Weak         []string `json:"weak,omitempty"`
+	// Batches are further files of the party, whose records are counted in above.
+	Batches []LinkedBatch `json:"batches,omitempty"`
+}
+
+// LinkedBatch is a file of records that a party sent after its first.
+type LinkedBatch struct {
+	Filters string `json:"filters_sha256"`
+	Run     string `json:"run"`
+	Records int    `json:"records"`
+	Created string `json:"created,omitempty"`
+}
+
+// Digests are those of all files of the party.
+func (p *LinkedParty) Digests() []string {
+	out := []string{p.Filters}
+	for _, b := range p.Batches {
+		out = append(out, b.Filters)
+	}
+	return out
 }
 
 // LinkedSettings are what the analyst chose.

@@ -132,15 +132,15 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	}
 	defer forAnonlink.abort()
 
-	files, err := l.readFilters(p, schema)
+	previous, err := l.readPrevious()
 	if err != nil {
 		return nil, err
 	}
-	if err := l.unit.check(files); err != nil {
+	files, err := l.readFilters(p, schema, previous)
+	if err != nil {
 		return nil, err
 	}
-	previous, err := l.readPrevious(files)
-	if err != nil {
+	if err := l.unit.check(previous.sent(files, true)); err != nil {
 		return nil, err
 	}
 	describe(&options, &files[0].Manifest)
@@ -184,7 +184,7 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	if err := forAnonlink.commit(); err != nil {
 		return nil, err
 	}
-	if err := l.unit.note(files); err != nil {
+	if err := l.unit.note(previous.sent(files, false)); err != nil {
 		return nil, err
 	}
 	if l.json {
@@ -207,7 +207,7 @@ func (l *linkRun) secret(previous *previousRun) ([]byte, error) {
 }
 
 // readFilters reads the files, in the order of their parties, and refuses those that do not belong together.
-func (l *linkRun) readFilters(project *formats.Project, schema string) ([]*formats.FiltersFile, error) {
+func (l *linkRun) readFilters(project *formats.Project, schema string, previous *previousRun) ([]*formats.FiltersFile, error) {
 	var files []*formats.FiltersFile
 	for _, p := range l.files {
 		f, err := l.unit.read(p)
@@ -224,6 +224,10 @@ func (l *linkRun) readFilters(project *formats.Project, schema string) ([]*forma
 			return nil, errorf("%s: %w", p, err)
 		}
 		files = append(files, f)
+	}
+	files, err := previous.join(files)
+	if err != nil {
+		return nil, err
 	}
 	if err := formats.CheckTogether(files); err != nil {
 		return nil, err
@@ -381,7 +385,13 @@ func (w *linkedWriter) links() error {
 			l.Records = append(l.Records, formats.RecordID(res.IDs[i]))
 			l.Persons = append(l.Persons, formats.PersonID(ids[res.Person[i]]))
 		}
-		if err := w.send(name, l); err != nil {
+		var err error
+		if batches := w.previous.batches(name); batches != nil {
+			err = w.sendBatches(name, batches, l)
+		} else {
+			err = w.send(name, l)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -390,14 +400,19 @@ func (w *linkedWriter) links() error {
 
 // send writes what goes back to a party, sealed for it when its key is known.
 func (w *linkedWriter) send(party string, l *formats.Links) error {
-	at := path.Join(formats.LinkedLinksFolder, party)
-	to := w.unit.recipient(party)
+	i := slices.IndexFunc(w.files, func(f *formats.FiltersFile) bool { return f.Header.Party == party })
+	return w.sendAs(party, w.files[i].Header, l)
+}
+
+// sendAs writes what answers a file with a header, under a name.
+func (w *linkedWriter) sendAs(name string, h formats.FiltersHeader, l *formats.Links) error {
+	at := path.Join(formats.LinkedLinksFolder, name)
+	to := w.unit.recipient(h.Party)
 	if to == nil {
 		return w.file(at+".csv", 0o644, func(f io.Writer) error { return formats.WriteLinks(f, l) })
 	}
-	i := slices.IndexFunc(w.files, func(f *formats.FiltersFile) bool { return f.Header.Party == party })
 	return w.file(at+".links", 0o644, func(f io.Writer) error {
-		return formats.SealLinks(f, w.files[i].Header, l, to, w.unit.key)
+		return formats.SealLinks(f, h, l, to, w.unit.key)
 	})
 }
 
