@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -123,4 +124,142 @@ func TestPreviousThroughFiles(t *testing.T) {
 	if !maps.Equal(personsOf(wholeLinked), personsOf(last)) {
 		t.Error("one party after another, the persons are others")
 	}
+}
+
+// A batch of new records of a party, in a file of its own, comes out as if the party had sent all its records in one,
+// and each of its files is answered by links of its own, by which an extract is attached to.
+func TestPreviousBatch(t *testing.T) {
+	dir, files := hashBorough(t, 600, 2)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	whole, wholeLinked := mustLink(t, linkRun{files: slices.Collect(maps.Values(files)), threshold: "0.8", out: at("whole")})
+
+	// The council's extract in two parts, each hashed by itself.
+	text, err := os.ReadFile(at("council/extract.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	cut := len(lines) * 2 / 3
+	parts := [][]string{lines[:cut], append([]string{lines[0]}, lines[cut:]...)}
+	for i, part := range parts {
+		folder := at("part-" + string(rune('1'+i)))
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "extract.csv"), []byte(strings.Join(part, "")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		mustHash(t, hashRun{extract: filepath.Join(folder, "extract.csv"), project: at("project.yaml"), party: "council", key: at("project.key"), out: folder, random: seeded(byte(90 + i))})
+	}
+	first := at("part-1/council.filters")
+	rest := slices.DeleteFunc(slices.Collect(maps.Values(files)), func(f string) bool { return f == files["council"] })
+	mustLink(t, linkRun{files: append(slices.Clone(rest), first), threshold: "0.8", out: at("first")})
+	both := append(slices.Clone(rest), at("part-2/council.filters"), first)
+	added, addedLinked := mustLink(t, linkRun{files: both, previous: at("first"), out: at("added")})
+	if added.Persons != whole.Persons || added.Kept != whole.Kept || added.Records != whole.Records {
+		t.Errorf("%d persons of %d pairs of %d records with a batch, %d of %d of %d without", added.Persons, added.Kept, added.Records, whole.Persons, whole.Kept, whole.Records)
+	}
+
+	// By rows of the whole extract the persons are the same.
+	row := map[string]string{}
+	for p := range files {
+		name := func(folder string, add int) {
+			m, err := formats.ReadMap(filepath.Join(folder, p+".map.csv"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, id := range m.IDs {
+				row[id.String()] = fmt.Sprint(p, " ", m.Rows[i]+add)
+			}
+		}
+		name(at(p), 0)
+		if p == "council" {
+			name(at("part-1"), 0)
+			name(at("part-2"), cut-1)
+		}
+	}
+	byRow := func(l *formats.Linked) map[string]string {
+		out := map[string]string{}
+		for record, members := range personsOf(l) {
+			list := strings.Fields(members)
+			for i := range list {
+				list[i] = row[list[i]]
+			}
+			slices.Sort(list)
+			out[row[record]] = strings.Join(list, ", ")
+		}
+		return out
+	}
+	if !maps.Equal(byRow(wholeLinked), byRow(addedLinked)) {
+		t.Error("the persons are others than those of one file")
+	}
+
+	// Needs of both files are there, each by its own list of values.
+	needs := func(folder string, m *formats.LinkedManifest) map[string]int {
+		count := map[string]int{}
+		var record, need, value []string
+		if err := m.ReadLinkedTable(folder, formats.LinkedNeedsFile, formats.NeedsColumns, func(t *formats.TableReader) error {
+			n, err := t.Next(&record, &need, &value)
+			for i := range n {
+				count[row[record[i]]+" "+need[i]+" "+value[i]]++
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return count
+	}
+	if got, want := needs(at("added"), added), needs(at("whole"), whole); !maps.Equal(got, want) || len(want) < 100 {
+		t.Errorf("%d needs of rows with a batch, %d without", len(got), len(want))
+	}
+
+	for i, links := range []string{"added/links/council.csv", "added/links/council.2.csv"} {
+		folder := at("part-" + string(rune('1'+i)))
+		r := attachRun{app: quietApp(new(bytes.Buffer)), extract: filepath.Join(folder, "extract.csv"), links: at(links), rowMap: filepath.Join(folder, "council.map.csv"), project: at("project.yaml"), out: filepath.Join(folder, "linked.csv")}
+		if err := r.run(); err != nil {
+			t.Errorf("attach by %s: %v", links, err)
+		}
+	}
+	council := added.Parties[slices.IndexFunc(added.Parties, func(p formats.LinkedParty) bool { return p.Name == "council" })]
+	if len(council.Batches) != 1 || council.Batches[0].Records+council.Batches[0].Records >= council.Records || len(council.Digests()) != 2 {
+		t.Errorf("the council sent %+v", council)
+	}
+
+	// Added to again, all of its files are asked for.
+	l := linkRun{app: quietApp(new(bytes.Buffer)), files: append(slices.Clone(rest), first), previous: at("added"), out: at("no"), random: seeded(40)}
+	if _, err := l.run(t.Context()); err == nil || !strings.Contains(err.Error(), `of party "council"`) {
+		t.Errorf("a batch was left out with error %v", err)
+	}
+}
+
+// Sealed files: a batch does not make the file before it a replay, and each file's links are sealed for its own run.
+func TestPreviousSealed(t *testing.T) {
+	d := newSealedDesk(t)
+	add := func(out, previous string, files ...string) []string {
+		return append(d.link(out, files...), "--previous", "@"+previous)
+	}
+	d.hash("council", "a")
+	d.hash("gp-1", "a")
+	d.must(d.link("linked", "a/council.filters", "a/gp-1.filters")...)
+	d.write("council.csv", inventedExtract(40, 50))
+	d.hash("council", "b")
+	d.must(add("more", "linked", "b/council.filters", "a/council.filters", "a/gp-1.filters")...)
+	d.write("council.csv", inventedExtract(50, 70))
+	d.hash("council", "c")
+	d.must(add("most", "more", "c/council.filters", "a/gp-1.filters", "b/council.filters", "a/council.filters")...)
+	attach := func(links, folder, out string) []string {
+		return []string{"attach", "@council.csv", "--links", "@" + links, "--map", "@" + folder + "/council.map.csv", "--project", "@unit/project.yaml", "--identity", "@council.identity", "-o", "@" + out}
+	}
+	d.must(attach("most/links/council.3.links", "c", "c.csv")...)
+	d.refuses(1, "is of another run of hash", "no.csv", attach("most/links/council.2.links", "c", "no.csv")...)
+	d.write("council.csv", inventedExtract(0, 40))
+	d.must(attach("most/links/council.links", "a", "a.csv")...)
+	if first, again := d.read("linked/person.secret"), d.read("most/person.secret"); first != again {
+		t.Error("the secret of the person IDs has changed")
+	}
+
+	// A batch in place of what it was added to, and the same file twice.
+	d.refuses(1, `is not the file of party "council"`, "no", add("no", "more", "c/council.filters", "a/gp-1.filters", "a/council.filters")...)
+	d.refuses(1, "are the same file of party", "no", add("no", "linked", "a/council.filters", "a/gp-1.filters", "a/council.filters", "b/council.filters")...)
+	d.refuses(1, "a record that another file of party", "no", add("no", "linked", "a/council.filters", "a/gp-1.filters", "b/council.filters", "b/council.filters")...)
 }
