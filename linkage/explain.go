@@ -324,14 +324,19 @@ func (x *Explainer) LeastCertain(n int) []Why {
 	return best.take(n)
 }
 
-// Closest are the n pairs that were refused and fell least far short (Why.Room), the closest first.
+// Closest are the n pairs that were refused and fell least far short (Why.Room), the closest
+// first. Pairs of a group that is too large to be one person are not among them: there may
+// be millions, and Breaches has the group.
 func (x *Explainer) Closest(n int) []Why {
 	var best shortlist
 	for _, p := range x.r.Pairs {
 		if x.r.Accepted(p) {
 			continue
 		}
-		if best.full(n) && x.r.Score()-p.Score > best.worst(n) {
+		if p.Score >= x.r.Score() && x.alone(p.A) && x.alone(p.B) {
+			continue
+		}
+		if best.full(n) && max(0, x.r.Score()-p.Score) >= best.worst(n) {
 			break // pairs fall from here, and none falls less short than its score does
 		}
 		w := x.Why(p.A, p.B)

@@ -32,27 +32,24 @@ func (x *Explainer) Breaches() []Breach {
 		if r.Accepted(p) {
 			continue
 		}
+		if x.alone(p.A) && x.alone(p.B) {
+			// Nothing but its size keeps the group that these two are in apart (Why).
+			dissolved.join(p.A, p.B)
+			for _, record := range [2]int32{p.A, p.B} {
+				if _, ok := best[record]; !ok {
+					best[record] = i
+				}
+			}
+			continue
+		}
 		ends := [2]int32{min(r.Person[p.A], r.Person[p.B]), max(r.Person[p.A], r.Person[p.B])}
 		if seen[ends] {
 			continue
 		}
 		seen[ends] = true
-		average := x.average(ends[0], ends[1])
-		if average < r.Score() {
-			continue
-		}
-		if party := x.shared(ends[0], ends[1]); party >= 0 {
+		party := x.shared(ends[0], ends[1])
+		if average := x.average(ends[0], ends[1]); party >= 0 && average >= r.Score() {
 			out = append(out, Breach{Ground: ByParty, Persons: ends[:], Party: party, Pair: i, Average: average})
-			continue
-		}
-		if !x.alone(p.A) || !x.alone(p.B) {
-			continue
-		}
-		dissolved.join(p.A, p.B)
-		for _, record := range [2]int32{p.A, p.B} {
-			if _, ok := best[record]; !ok {
-				best[record] = i
-			}
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Breach) int { return cmp.Compare(b.Average, a.Average) })

@@ -95,6 +95,9 @@ func TestBreaches(t *testing.T) {
 	if last := got[len(got)-1]; last.Ground != BySize || len(last.Persons) != crowd || last.Pair != 2 {
 		t.Errorf("the crowd is %s of %d persons by pair %d", last.Ground, len(last.Persons), last.Pair)
 	}
+	if c := NewExplainer(r).Closest(1000); len(c) != 1 || c[0].Pair != 1 {
+		t.Errorf("%d refusals were close, the first %+v; those of the crowd are not", len(c), c[0])
+	}
 	if w := NewExplainer(r).Why(3, 4); w.Ground != BySize || w.Linked {
 		t.Errorf("two of the crowd: %+v", w)
 	}
