@@ -3,6 +3,7 @@ package formats
 import (
 	"bytes"
 	_ "embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -28,13 +29,20 @@ type Explanation struct {
 	Stages    []ExplainedStage  `json:"pairs"`
 	Scores    []ExplainedScores `json:"scores"`
 
-	LeastCertain []ExplainedPair    `json:"least_certain"`
-	Closest      []ExplainedPair    `json:"closest_refused"`
-	Broken       []ExplainedRule    `json:"broken_rules"`
-	BrokenAll    int                `json:"broken_rules_in_all"` // of which the first are in Broken
-	Record       *ExplainedRecord   `json:"record,omitempty"`
-	Pair         *ExplainedPair     `json:"pair,omitempty"`
-	Evidence     *ExplainedEvidence `json:"evidence,omitempty"`
+	Evidence *ExplainedEvidence `json:"evidence,omitempty"`
+
+	// One of these.
+	*ExplainedReview
+	Record *ExplainedRecord `json:"record,omitempty"`
+	Pair   *ExplainedPair   `json:"pair,omitempty"`
+}
+
+// ExplainedReview is what to look at in a linkage as a whole.
+type ExplainedReview struct {
+	LeastCertain []ExplainedPair `json:"least_certain"`
+	Closest      []ExplainedPair `json:"closest_refused"`
+	Broken       []ExplainedRule `json:"broken_rules"`
+	BrokenAll    int             `json:"broken_rules_in_all"` // of which the first are in Broken
 }
 
 // ExplainedStage counts pairs by what decided about them.
@@ -134,12 +142,11 @@ type ExplainedEvidence struct {
 	Probability float64 `json:"threshold_probability"`
 }
 
-// ExplainPage is what the page says besides the explanation.
+// ExplainPage is what the page says besides the explanation, which must have a review.
 type ExplainPage struct {
 	Explanation
-	Made     time.Time // only the day is shown. The zero time shows none
-	Program  string
-	Invented bool // the people are invented: says so on top
+	Made    time.Time // only the day is shown. The zero time shows none
+	Program string
 }
 
 //go:embed explainpage.html
@@ -177,6 +184,9 @@ func explainSigned(x *float64) string {
 
 // WriteExplainPage writes the page: whole, or nothing at all.
 func WriteExplainPage(w io.Writer, p ExplainPage) error {
+	if p.ExplainedReview == nil {
+		return errors.New("page of a linkage: there is no review to draw")
+	}
 	css := reportCSS + explainCSS
 	filled := struct {
 		ExplainPage

@@ -78,10 +78,9 @@ type explainRun struct {
 
 // Bounds of what is listed: a page with more is read by nobody, and --json is for programs.
 const (
-	mostCertain  = 10_000
-	brokenShown  = 20
-	scoreBin     = 0.01
-	recordLinked = 250 // other records of a person, more than a person can have
+	mostCertain = 10_000
+	brokenShown = 20
+	scoreBin    = 0.01
 )
 
 func (e *explainRun) run() error {
@@ -90,6 +89,8 @@ func (e *explainRun) run() error {
 		return usagef("name the linked folder")
 	case e.record != "" && e.pair != "":
 		return usagef("--record and --pair ask for different things: give one of them")
+	case e.html != "" && (e.record != "" || e.pair != ""):
+		return usagef("--html draws the whole linkage: leave out --record and --pair")
 	case e.least < 0 || e.least > mostCertain:
 		return usagef("--least-certain must be from 0 to %d", mostCertain)
 	case e.pair != "" && e.other == "":
@@ -120,7 +121,7 @@ func (e *explainRun) explain() (*formats.Explanation, error) {
 	m, r := e.l.Manifest, e.l.Result
 	out := &formats.Explanation{
 		Project: m.Project, Parties: len(m.Parties), Records: len(r.IDs), Persons: r.Persons, Threshold: r.Score(), Chosen: m.Threshold.Chosen, Floor: r.Floor,
-		Scores: []formats.ExplainedScores{}, LeastCertain: []formats.ExplainedPair{}, Closest: []formats.ExplainedPair{}, Broken: []formats.ExplainedRule{},
+		Scores: []formats.ExplainedScores{},
 	}
 	if v := m.Evidence; v != nil {
 		out.Evidence = &formats.ExplainedEvidence{Weight: v.Weight, Probability: v.Probability}
@@ -132,6 +133,7 @@ func (e *explainRun) explain() (*formats.Explanation, error) {
 	if e.record != "" || e.pair != "" {
 		return out, e.asked(out)
 	}
+	out.ExplainedReview = &formats.ExplainedReview{LeastCertain: []formats.ExplainedPair{}, Closest: []formats.ExplainedPair{}, Broken: []formats.ExplainedRule{}}
 	for _, w := range e.x.LeastCertain(e.least) {
 		out.LeastCertain = append(out.LeastCertain, e.explained(w))
 	}
@@ -174,7 +176,7 @@ func (e *explainRun) asked(out *formats.Explanation) error {
 	r := e.l.Result
 	of := &formats.ExplainedRecord{ExplainedEnd: e.end(record), Links: []formats.ExplainedPair{}, Refused: []formats.ExplainedPair{}}
 	for _, m := range e.x.Members(r.Person[record]) {
-		if m != record && len(of.Links) < recordLinked {
+		if m != record {
 			of.Links = append(of.Links, e.explained(e.x.Why(record, m)))
 		}
 	}
@@ -273,7 +275,7 @@ func (e *explainRun) writePage(got *formats.Explanation) error {
 		return err
 	}
 	defer out.Abort()
-	page := formats.ExplainPage{Explanation: *got, Program: tool(), Made: time.Now(), Invented: e.invented}
+	page := formats.ExplainPage{Explanation: *got, Program: tool(), Made: time.Now()}
 	if err := formats.WriteExplainPage(out, page); err != nil {
 		return err
 	}

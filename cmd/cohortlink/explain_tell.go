@@ -25,8 +25,10 @@ func (e *explainRun) why(w linkage.Why, p formats.ExplainedPair) string {
 		return fmt.Sprintf("By themselves they score %s, but a chain of %s brings them into one person.", own, plural(len(p.Chain), "link"))
 	case linkage.ByScore:
 		switch {
+		case p.A.Party == p.B.Party && r.Clean[r.Party(w.A)]:
+			return fmt.Sprintf("Both are of %s, which has each person once, and they were not compared.", p.A.Party)
 		case p.Score == nil:
-			return fmt.Sprintf("They score under %.3f, or their party has each person once and they were not compared.", r.Floor)
+			return fmt.Sprintf("They score under %.3f, below which no pair was kept.", r.Floor)
 		case w.Present[0] >= 0 || w.Present[1] >= 0:
 			return fmt.Sprintf("They score %.3f, under the threshold of %.3f, and %s", *p.Score, r.Score(), e.taken(w))
 		}
