@@ -29,7 +29,7 @@ func ReadLinked(dir string) (*Linked, error) {
 	}
 	l := &Linked{Manifest: m, Result: &linkage.Result{Floor: m.Floor, Compared: m.Compared}, number: make(map[RecordID]int32, m.Records)}
 	r := l.Result
-	if n, _ := fmt.Sscanf(m.Threshold.Value, "%d/%d", &r.Num, &r.Den); n != 2 || r.Den < 1 {
+	if n, _ := fmt.Sscanf(m.Threshold.Value, "%d/%d", &r.Num, &r.Den); n != 2 || r.Num < 1 || r.Num > r.Den {
 		return nil, l.damaged(dir)
 	}
 	if err := l.readPeople(dir); err != nil {

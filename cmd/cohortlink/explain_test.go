@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +93,36 @@ func TestExplainRecords(t *testing.T) {
 	}
 	if chains == 0 || refused == 0 {
 		t.Errorf("%d chains and %d refusals were seen", chains, refused)
+	}
+}
+
+// A folder whose manifest or tables were changed is not explained.
+func TestExplainRefusesChangedFolders(t *testing.T) {
+	dir, files := hashBorough(t, 100, 1)
+	mustLink(t, linkRun{files: slices.Collect(maps.Values(files)), threshold: "0.8", out: filepath.Join(dir, "linked")})
+	manifest := filepath.Join(dir, "linked", formats.LinkedManifestFile)
+	text, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ from, to, want string }{
+		{`"value": "4/5"`, `"value": "5/4"`, "holds what link does not write"},
+		{`"value": "4/5"`, `"value": ""`, "holds what link does not write"},
+		{`"name": "council"`, `"name": "nobody"`, "holds what link does not write"},
+		{`"name": "pairs.parquet",
+      "sha256": "`, `"name": "pairs.parquet",
+      "sha256": "0`, "was changed since"},
+	} {
+		changed := strings.Replace(string(text), c.from, c.to, 1)
+		if changed == string(text) {
+			t.Fatalf("the manifest has no %q", c.from)
+		}
+		if err := os.WriteFile(manifest, []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := formats.ReadLinked(filepath.Dir(manifest)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("with %s: error %v, want %q", c.to, err, c.want)
+		}
 	}
 }
 

@@ -225,7 +225,11 @@ func (l *linkRun) tellPrevious(m *formats.LinkedManifest) {
 		return
 	}
 	ui := l.app.ui
-	ui.resultf("earlier    %s of %s kept their IDs but %s; comparing new records only\n", plural(p.Persons, "person"), plural(p.Records, "record"), plural(p.Renamed, "record"))
+	all := "all"
+	if p.Renamed > 0 {
+		all = "all but " + thousands(p.Renamed)
+	}
+	ui.resultf("earlier    %s of %s keep their person ID; only new records were compared\n", all, plural(p.Records, "record"))
 	if p.Merged+p.Split > 0 {
 		ui.resultf("changes    %s of several earlier ones, %s split: %s\n", plural(p.Merged, "person"), plural(p.Split, "earlier person"), filepath.Join(l.out, formats.LinkedChangesFile))
 	}
