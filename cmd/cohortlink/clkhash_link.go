@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/hex"
+	"fmt"
 	"io"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"cohortlink/formats"
@@ -75,6 +78,11 @@ func (l *linkRun) readAll(project *formats.Project) (files, clks []*formats.Filt
 	if l.clkBits < 0 {
 		return nil, nil, usagef("--clk-bits must be the length of a CLK, such as 1024")
 	}
+	for _, name := range l.clean {
+		if !slices.ContainsFunc(arguments, func(c *clksArgument) bool { return c.party == name }) {
+			return nil, nil, usagef("--clean names %q, which sends no file of CLKs; other parties declare it themselves", name)
+		}
+	}
 	size := (l.clkBits + 7) / 8
 	if size == 0 && len(files) > 0 {
 		size = (files[0].Manifest.Filters[0].Bits + 7) / 8
@@ -123,10 +131,13 @@ func (l *linkRun) addCLKs(c *clksArgument, read *formats.CLKs, project *formats.
 		}
 		f.Manifest.Deduplicated = party.Deduplicated
 	}
-	if l.clks == nil {
-		l.clks = map[string]*clksParty{}
+	if slices.Contains(l.clean, c.party) {
+		f.Manifest.Deduplicated = true
 	}
-	l.clks[c.party] = &clksParty{form: c.form, rows: rows}
+	if l.clksFrom == nil {
+		l.clksFrom = map[string]*clksParty{}
+	}
+	l.clksFrom[c.party] = &clksParty{form: c.form, rows: rows}
 	return f, nil
 }
 
@@ -150,7 +161,7 @@ func (l *linkRun) joinCLKs(files, clks []*formats.FiltersFile, project *formats.
 func (l *linkRun) sealable(files []*formats.FiltersFile) []*formats.FiltersFile {
 	var own []*formats.FiltersFile
 	for _, f := range files {
-		if l.clks[f.Header.Party] == nil {
+		if l.clksFrom[f.Header.Party] == nil {
 			own = append(own, f)
 		}
 	}
@@ -160,7 +171,7 @@ func (l *linkRun) sealable(files []*formats.FiltersFile) []*formats.FiltersFile 
 // noteCLKs marks the parties of a manifest that sent CLKs.
 func (l *linkRun) noteCLKs(m *formats.LinkedManifest) {
 	for i := range m.Parties {
-		if c := l.clks[m.Parties[i].Name]; c != nil {
+		if c := l.clksFrom[m.Parties[i].Name]; c != nil {
 			m.Parties[i].CLKs = c.form
 		}
 	}
@@ -181,13 +192,41 @@ func (w *linkedWriter) rowLinks(party string, c *clksParty, l *formats.Links) er
 	return w.file(at+formats.LinkedRowsSuffix, 0o644, func(f io.Writer) error { return formats.WriteRowLinks(f, persons) })
 }
 
+// clksFacts are what inspect tells of a file of CLKs.
+type clksFacts struct {
+	Records int          `json:"records"`
+	Bits    int          `json:"bits"` // up to a whole byte: the file does not say more
+	Ones    formats.Ones `json:"ones"`
+	Digest  string       `json:"sha256"`
+}
+
+func inspectCLKs(path string) (*inspection, error) {
+	c, err := formats.ReadCLKs(path)
+	if err != nil {
+		return nil, err
+	}
+	f, _ := c.Filters("nobody")
+	return &inspection{What: "file of CLKs, of clkhash", CLKs: &clksFacts{
+		Records: c.Rows, Bits: 8 * c.Size, Ones: f.Ones(0), Digest: hex.EncodeToString(c.Digest[:]),
+	}}, nil
+}
+
+func (c *clksFacts) lines() [][2]string {
+	return [][2]string{
+		{"records", thousands(c.Records)},
+		{"filter", plural(c.Bits, "bit") + ", " + formats.CLKsEncoding},
+		{"", fmt.Sprintf("%.1f %% of bits set on average, %d to %d a record", 100*c.Ones.Mean/float64(c.Bits), c.Ones.Min, c.Ones.Max)},
+		{"not known", "party, project, schema and key: such a file does not say"},
+	}
+}
+
 // linkWords is the length of a filter in words of 64 bits. What is not set beyond its
 // bits counts for nothing.
 func linkWords(l formats.FilterLayout) int { return (l.Bits + 63) / 64 }
 
 // tellCLKs says where the parties that sent CLKs find their persons.
 func (l *linkRun) tellCLKs() {
-	if len(l.clks) > 0 {
-		l.app.ui.resultf("by row     %s that sent CLKs: send links/PARTY%s, a person for each row of the file\n", parties(len(l.clks)), formats.LinkedRowsSuffix)
+	if len(l.clksFrom) > 0 {
+		l.app.ui.resultf("by row     %s that sent CLKs: send links/PARTY%s, a person for each row of the file\n", parties(len(l.clksFrom)), formats.LinkedRowsSuffix)
 	}
 }

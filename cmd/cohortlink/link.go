@@ -70,6 +70,7 @@ however many cores.
 	f.IntVar(&l.workers, "workers", 0, "goroutines (default: one for each core)")
 	f.IntVar(&l.maxPairs, "max-pairs", linkage.DefaultMaxPairs, "candidate pairs held at most, 16 bytes each")
 	f.IntVar(&l.clkBits, "clk-bits", 0, "the length of the CLKs in a binary file (default: as in the other files)")
+	f.StringArrayVar(&l.clean, "clean", nil, "a party that sends CLKs and has no person twice; repeat for each (default: as the project says)")
 	f.BoolVar(&l.json, "json", false, "print the manifest")
 	return cmd
 }
@@ -83,8 +84,9 @@ type linkRun struct {
 	json                    bool
 	random                  io.Reader
 
-	clkBits int                   // of a CLK in a binary file; 0: as in the other files
-	clks    map[string]*clksParty // the parties that sent CLKs
+	clkBits  int                   // of a CLK in a binary file; 0: as in the other files
+	clean    []string              // parties that send CLKs and have no person twice
+	clksFrom map[string]*clksParty // the parties that sent CLKs
 }
 
 func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
@@ -160,7 +162,7 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	}
 	m := manifestOf(files, res, settings)
 	l.noteCLKs(m)
-	w := &linkedWriter{dir: dir, res: res, files: files, clks: l.clks, secret: secret, perParty: settings.PersonIDs == "per-party", m: m, unit: &l.unit}
+	w := &linkedWriter{dir: dir, res: res, files: files, clks: l.clksFrom, secret: secret, perParty: settings.PersonIDs == "per-party", m: m, unit: &l.unit}
 	if err := w.write(); err != nil {
 		return nil, err
 	}

@@ -68,6 +68,9 @@ func (e *Encoder) EncodeAll(ctx context.Context, rows *Rows, workers int, write 
 		defer close(ordered)
 		defer close(work)
 		readErr = readBatches(ctx, rows, func(b *batch) bool {
+			if ctx.Err() != nil {
+				return false
+			}
 			select {
 			case ordered <- b:
 			case <-ctx.Done():
