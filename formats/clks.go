@@ -348,7 +348,12 @@ func JoinCLKs(filters, clks []*FiltersFile, project string) error {
 		}
 		header, layout = own.Header, own.Manifest.Filters[0]
 	}
-	for _, f := range clks {
+	for i, f := range clks {
+		for _, g := range clks[:i] {
+			if g.Digest == f.Digest && g.Header.Party != f.Header.Party {
+				return fmt.Errorf("%s and %s hold the same CLKs; give them once, or ask whose they are", shownPath(g.Name), shownPath(f.Name))
+			}
+		}
 		size, want := f.Manifest.Filters[0].Bits/8, (layout.Bits+7)/8
 		if size != want {
 			return fmt.Errorf("%s has CLKs of %d bytes, where the others have %d; all parties must use the same linkage schema", shownPath(f.Name), size, want)

@@ -199,6 +199,7 @@ func TestJoinCLKs(t *testing.T) {
 		want    string
 	}{
 		{"alone", nil, []*FiltersFile{party("a", 1, 2), party("b", 3, 4)}, ""},
+		{"the same twice", nil, []*FiltersFile{party("a", 1, 2), party("b", 1, 2)}, "a.json and b.json hold the same CLKs"},
 		{"another length", nil, []*FiltersFile{party("a", 1, 2), party("b", 3)}, "b.json has CLKs of 1 bytes, where the others have 2"},
 		{"with filters", own(16, CLKsEncoding), []*FiltersFile{party("a", 1, 2)}, ""},
 		{"with filters of an odd length", own(13, CLKsEncoding), []*FiltersFile{party("a", 1, 8)}, ""},
