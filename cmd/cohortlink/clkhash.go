@@ -29,10 +29,10 @@ func newClkhash(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clkhash",
 		Short: "Make the CLKs of clkhash, for those who link with its users",
-		Args:  args(0, 0, "a command: clkhash hash or clkhash schema"),
+		Args:  args(0, 0, "a command: clkhash hash, clkhash schema or clkhash secret"),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newClkhashHash(a), newClkhashSchema(a))
+	cmd.AddCommand(newClkhashHash(a), newClkhashSchema(a), newClkhashSecret(a))
 	return cmd
 }
 

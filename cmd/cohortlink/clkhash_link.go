@@ -75,17 +75,14 @@ func (l *linkRun) readAll(project *formats.Project) (files, clks []*formats.Filt
 		}
 		files = append(files, f)
 	}
-	if l.clkBits < 0 {
-		return nil, nil, usagef("--clk-bits must be the length of a CLK, such as 1024")
-	}
 	for _, name := range l.clean {
 		if !slices.ContainsFunc(arguments, func(c *clksArgument) bool { return c.party == name }) {
 			return nil, nil, usagef("--clean names %q, which sends no file of CLKs; other parties declare it themselves", name)
 		}
 	}
-	size := (l.clkBits + 7) / 8
-	if size == 0 && len(files) > 0 {
-		size = (files[0].Manifest.Filters[0].Bits + 7) / 8
+	size, err := l.sizeOfCLKs(project, files)
+	if err != nil {
+		return nil, nil, err
 	}
 	// Those that say how long their CLKs are come first.
 	for _, form := range []string{formats.CLKsJSON, formats.CLKsBinary} {
@@ -107,6 +104,8 @@ func (l *linkRun) readAll(project *formats.Project) (files, clks []*formats.Filt
 			}
 			if size == 0 {
 				size = read.Size
+			} else if read.Size != size {
+				return nil, nil, errorf("%s has CLKs of %s, where %s are due; all parties must use the same linkage schema", c.path, plural(8*read.Size, "bit"), plural(8*size, "bit"))
 			}
 			f, err := l.addCLKs(c, read, project)
 			if err != nil {
@@ -116,6 +115,25 @@ func (l *linkRun) readAll(project *formats.Project) (files, clks []*formats.Filt
 		}
 	}
 	return files, clks, nil
+}
+
+// sizeOfCLKs is the length of CLKs in bytes as it is known before any file of them is read; 0 where it is not.
+func (l *linkRun) sizeOfCLKs(project *formats.Project, files []*formats.FiltersFile) (int, error) {
+	switch {
+	case l.clkBits < 0:
+		return 0, usagef("--clk-bits must be the length of a CLK, such as 1024")
+	case l.clkBits > 0:
+		return (l.clkBits + 7) / 8, nil
+	case project != nil && project.Encoding.Profile == clkhashProfile:
+		schema, err := clkhashSchemaOf(project, l.project)
+		if err != nil {
+			return 0, err
+		}
+		return (schema.Bits() + 7) / 8, nil
+	case len(files) > 0 && files[0].Manifest.Filters[0].Encoding == formats.CLKsEncoding:
+		return (files[0].Manifest.Filters[0].Bits + 7) / 8, nil
+	}
+	return 0, nil
 }
 
 // addCLKs makes a party of a file of CLKs.

@@ -197,6 +197,13 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 		if facts.Schema, err = schemaFingerprint(p, path); err != nil {
 			return nil, err
 		}
+		if p.Encoding.Profile == clkhashProfile {
+			schema, err := clkhashSchemaOf(p, path)
+			if err != nil {
+				return nil, err
+			}
+			facts.Fields = clkhashFields(schema)
+		}
 		return &inspection{What: "project file", Project: facts}, nil
 	}
 	return nil, errorf("%s is no file of cohortlink\nfor an extract there is \"cohortlink check\"", path)
