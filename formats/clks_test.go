@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -237,6 +238,39 @@ func TestRowLinks(t *testing.T) {
 	want := "row,person_id\n1," + PersonID{1}.String() + "\n2," + PersonID{2}.String() + "\n"
 	if b.String() != want {
 		t.Errorf("%q", b.String())
+	}
+}
+
+// The examples of SPEC.md, whose record IDs a second implementation computed.
+func TestSpecCLKs(t *testing.T) {
+	c, err := ParseCLKs("c.json", strings.NewReader(specExamples(t, "clks")[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Rows != 2 || c.Row(0)[0] != 1|1<<15 || c.Row(1)[0] != 0xFF {
+		t.Errorf("%d rows, the first two %x and %x", c.Rows, c.Row(0), c.Row(1))
+	}
+	text, err := os.ReadFile("SPEC.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row, words := range map[int]string{1: "row 1 is `%s`", 2: "row 2 is `%s`"} {
+		if want := fmt.Sprintf(words, c.recordID("gp-03", row)); !bytes.Contains(text, []byte(want)) {
+			t.Errorf("SPEC.md does not say that %s", want)
+		}
+	}
+	var b bytes.Buffer
+	var persons []PersonID
+	for line := range strings.Lines(strings.TrimPrefix(specExamples(t, "rows")[0], rowLinksHeader+"\n")) {
+		_, person, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ",")
+		p, err := ParsePersonID(person)
+		if err != nil {
+			t.Fatal(err)
+		}
+		persons = append(persons, p)
+	}
+	if err := WriteRowLinks(&b, persons); err != nil || b.String() != specExamples(t, "rows")[0] {
+		t.Errorf("writing what was read gives other bytes (%v)", err)
 	}
 }
 
