@@ -23,6 +23,7 @@ const (
 	LinkedPairsFile    = "pairs.parquet"
 	LinkedSecretFile   = "person.secret"
 	LinkedLinksFolder  = "links"
+	LinkedRowsSuffix   = ".rows.csv" // in the folder of links, after the name of a party that sent CLKs
 )
 
 // The tables of the linked folder.
@@ -69,6 +70,7 @@ type LinkedParty struct {
 	Deduplicated bool     `json:"deduplicated"`
 	Created      string   `json:"created,omitempty"`
 	Weak         []string `json:"weak,omitempty"`
+	CLKs         string   `json:"clks,omitempty"` // the party sent a file of CLKs, of this form: by which schema and with which key it was made, nobody could check
 }
 
 // LinkedSettings are what the analyst chose.

@@ -31,7 +31,7 @@ const (
 type Project struct {
 	Name      string
 	Parties   []ProjectParty // in the order of the file; at least one
-	Fields    []ProjectField // in the order of the file; at least one
+	Fields    []ProjectField // in the order of the file; at least one, but with the profile clkhash, whose linkage schema has them
 	Encoding  ProjectEncoding
 	Linkage   ProjectLinkage
 	Needs     []ProjectNeed
@@ -43,7 +43,7 @@ type Project struct {
 // ProjectParty is a party, and how its extract is to be read.
 type ProjectParty struct {
 	Name         string
-	Columns      map[string][]string // field or need -> the party's own columns for it; what is not in it may be there under its own name, or not at all
+	Columns      map[string][]string // field, column of a linkage schema, or need -> the party's own columns for it; what is not in it may be there under its own name, or not at all
 	Dates        map[string]string   // field of kind date or year -> form of its dates; "" -> form of all others
 	Deduplicated bool                // the party declares that no two of its records are the same person
 	TextEncoding string              // "" for UTF-8
@@ -191,10 +191,13 @@ func ParseProject(name string, data []byte) (*Project, error) {
 	if y.err == nil {
 		y.check(y.line(top["project"].value), CheckName("project", p.Name))
 	}
-	p.readFields(y, y.need(top, "fields"))
+	if top["fields"].value != nil || !y.hasProfile(top["encoding"].value, profileClkhash) {
+		p.readFields(y, y.need(top, "fields"))
+	}
 	p.readNeeds(y, top["needs"].value)
 	p.readParties(y, y.need(top, "parties"))
 	p.readEncoding(y, top["encoding"].value)
+	p.checkClkhash(y)
 	p.readLinkage(y, top["linkage"].value)
 	release := y.section(top["release"].value, "release", "preset")
 	p.Release.Preset = y.choice(release["preset"].value, "the preset of the release", releasePresets, "hes")
@@ -288,7 +291,7 @@ func (p *Project) readReading(y *yamlReader, party *ProjectParty, s map[string]y
 	if columns := s["columns"].value; columns != nil {
 		party.Columns = map[string][]string{}
 		for _, pair := range y.pairs(columns, "columns") {
-			if known := append(p.fieldNames(), p.needNames()...); y.err == nil && !slices.Contains(known, pair.key) {
+			if known := append(p.fieldNames(), p.needNames()...); y.err == nil && len(p.Fields) > 0 && !slices.Contains(known, pair.key) {
 				y.fail(pair.line, "columns names %s, which is neither a field nor a need of the project%s", shownName(pair.key), didYouMean(pair.key, known))
 			}
 			names := y.texts(pair.value, "columns")

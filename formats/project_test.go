@@ -136,6 +136,7 @@ func TestProjectMistakes(t *testing.T) {
 		{"profile: standard", "profile: standart", `project.yaml line 20: the profile of the encoding is not known; did you mean "standard"? (known: standard, high, clkhash)`},
 		{"profile: standard", "profile: clkhash", `project.yaml line 20: a clkhash linkage schema is named by profile: clkhash and schema: together`},
 		{"profile: standard", "schema: s.json", `project.yaml line 20: a clkhash linkage schema is named by profile: clkhash and schema: together`},
+		{"profile: standard", "schema: s.json\n  profile: clkhash", `project.yaml line 20: the linkage schema says what is compared and how long the filters are; leave out fields, exact and length`},
 		{"exact: [nhs_number]", "length: 1e3", `project.yaml line 21: length must be a number of bits from 1 to 131072`},
 		{"exact: [nhs_number]", "exact: nhs_no", `project.yaml line 21: exact names "nhs_no", which is not a field of the project`},
 		{"exact: [nhs_number]", "filters: [{name: a, fields: [sex]}]", `project.yaml line 20: filters are spelled out, so that profile, length and schema have nothing to say; leave them out`},
@@ -346,10 +347,21 @@ func drawProject(t *rapid.T) *Project {
 		}
 	} else if p.Encoding.Profile = rapid.SampledFrom(profiles).Draw(t, "profile"); p.Encoding.Profile == "clkhash" {
 		p.Encoding.Schema = text.Draw(t, "schema")
+		// The linkage schema has the fields, under whatever names.
+		p.Fields = nil
+		for i := range p.Parties {
+			party := &p.Parties[i]
+			if party.Columns != nil {
+				party.Columns = rapid.MapOf(anyText, rapid.SliceOfNDistinct(anyText, 1, 3, rapid.ID)).Draw(t, "columns of the schema")
+			}
+			if _, all := party.Dates[""]; !all {
+				party.Dates = nil
+			}
+		}
 	} else {
 		p.Encoding.Length = bits.Draw(t, "length")
 	}
-	if rapid.Bool().Draw(t, "exact") {
+	if p.Fields != nil && rapid.Bool().Draw(t, "exact") {
 		p.Encoding.Exact = fields.Draw(t, "keys")
 	}
 	p.Linkage = ProjectLinkage{rapid.SampledFrom([]string{"auto", "0.1", "1", "0.850", "1.0"}).Draw(t, "threshold"), rapid.SampledFrom([]string{"shared", "per-party"}).Draw(t, "ids")}

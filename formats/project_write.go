@@ -33,7 +33,9 @@ func FormatProject(p *Project) ([]byte, error) {
 	}
 	line("")
 	line("# What is compared. Kinds: %s.", strings.Join(fieldKinds, ", "))
-	line("fields:")
+	if len(p.Fields) > 0 {
+		line("fields:")
+	}
 	for _, f := range p.Fields {
 		weight := ""
 		if f.Weight != 0 {
@@ -91,13 +93,13 @@ func (p *Project) formatParty(line func(string, ...any), party *ProjectParty) {
 	add := func(format string, a ...any) { settings = append(settings, fmt.Sprintf(format, a...)) }
 	if party.Columns != nil {
 		var columns []string
-		for _, name := range append(p.fieldNames(), p.needNames()...) { // a map has no order of its own
+		for _, name := range p.columnNames(party) { // a map has no order of its own
 			switch c := party.Columns[name]; len(c) {
 			case 0:
 			case 1:
-				columns = append(columns, name+": "+yamlText(c[0]))
+				columns = append(columns, yamlKey(name)+": "+yamlText(c[0]))
 			default:
-				columns = append(columns, name+": "+yamlList(c))
+				columns = append(columns, yamlKey(name)+": "+yamlList(c))
 			}
 		}
 		add("columns: {%s}", strings.Join(columns, ", "))
@@ -183,6 +185,14 @@ func yamlText(s string) string {
 		}
 	}
 	return b.String() + `"`
+}
+
+// yamlKey is yamlText for the name of a setting, which may be no number.
+func yamlKey(s string) string {
+	if threshold.MatchString(s) {
+		return `"` + s + `"`
+	}
+	return yamlText(s)
 }
 
 func yamlList(texts []string) string {

@@ -122,13 +122,9 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	schema, err := schemaOf(p)
+	e, err := h.encodingOf(p, party, key)
 	if err != nil {
-		return nil, errorf("%s: %w", h.project, err)
-	}
-	hasher, err := hashing.NewHasher(schema, key, normaliseOptions(p, party))
-	if err != nil {
-		return nil, errorf("%s: %w", h.key, err)
+		return nil, err
 	}
 	to, by, err := h.seal(p, party.Name)
 	if err != nil {
@@ -149,7 +145,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 		return nil, err
 	}
 	defer x.Close()
-	cols, err := mapColumns(h.extract, x.Header(), p, party)
+	cols, err := e.columns(x.Header())
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +164,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	}
 
 	needs := newNeedCoder(p.Needs, cols.needs)
-	batches, aside, err := h.hashRows(ctx, x, cols, local, hasher, left, needs)
+	batches, aside, err := h.hashRows(ctx, x, cols, local, e.worker, left, needs)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +173,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 		return nil, err
 	}
 	// From here on everything is counted, and nothing can be set aside any more.
-	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: schema.Fingerprint(), Rows: x.Row(), Sealed: to != nil}
+	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: e.schema, Rows: x.Row(), Sealed: to != nil}
 	for _, b := range batches {
 		for i, ok := range b.ok {
 			if ok {
@@ -216,8 +212,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	today := time.Now().UTC().Format(time.DateOnly)
 	manifest := formats.FiltersManifest{
 		Records: s.Records, SetAside: s.SetAside, LeftOut: s.LeftOut, Deduplicated: party.Deduplicated,
-		Filters: []formats.FilterLayout{{Name: "record", Bits: schema.Length, Encoding: "bloom/1", Similarity: "dice"}},
-		Exact:   []string{}, Needs: needs.layouts(), Weak: []string{}, Created: today, Tool: tool(),
+		Filters: e.filters, Exact: []string{}, Needs: needs.layouts(), Weak: e.weak, Created: today, Tool: tool(),
 	}
 	var fw *formats.FiltersWriter
 	if to != nil {
@@ -228,7 +223,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest, err := writeFilters(fw, manifest, batches, ids, schema.Length/64)
+	digest, err := writeFilters(fw, manifest, batches, ids, e.words)
 	if err != nil {
 		return nil, err
 	}
@@ -311,7 +306,7 @@ func (h *hashRun) readOldMap() (map[string]formats.RecordID, error) {
 
 // hashRows reads every row, and hashes on all cores. Rows that the reader itself
 // refused come back beside the batches.
-func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *columnMap, local int, hasher *hashing.Hasher, left *leaveOut, needs *needCoder) ([]*batch, []rowReason, error) {
+func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *columnMap, local int, worker func() (func(*batch), func()), left *leaveOut, needs *needCoder) ([]*batch, []rowReason, error) {
 	workers := h.workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -320,9 +315,10 @@ func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *column
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
-			w := hasher.Worker()
+			hash, done := worker()
+			defer done()
 			for b := range work {
-				b.hash(w, hasher.Words())
+				hash(b)
 			}
 		})
 	}

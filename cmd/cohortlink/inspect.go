@@ -24,7 +24,7 @@ func newInspect(a *app) *cobra.Command {
 		Long: `Says what a file of cohortlink is: a filters file with its project, party and
 fingerprints, how many records it holds and how full its filters are; a project
 file; a project key (its fingerprint, never the key), wrapped or not; an identity or
-a file of partners (fingerprints to compare by telephone); a receipt; a linked folder.
+a file of partners (fingerprints to compare by telephone); a receipt; a linked folder; clks JSON of clkhash.
 Nothing about a single record is ever shown.
 
 Of a sealed file anyone can read the header, and nobody has checked what it says. With
@@ -66,6 +66,7 @@ type inspection struct {
 	Receipt *formats.Receipt        `json:"receipt,omitempty"`
 	Project *projectFacts           `json:"project,omitempty"`
 	Linked  *formats.LinkedManifest `json:"linked,omitempty"`
+	CLKs    *clksFacts              `json:"clks,omitempty"`
 }
 
 type filtersFacts struct {
@@ -170,6 +171,9 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 		}
 		return found, nil
 	case strings.HasPrefix(first, "{"):
+		if found, err := inspectCLKs(path); err == nil || !errors.Is(err, formats.ErrNotCLKs) {
+			return found, err
+		}
 		r, err := formats.ReadReceipt(path)
 		if err != nil {
 			return nil, err
@@ -190,11 +194,16 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 		for _, n := range p.Needs {
 			facts.Needs = append(facts.Needs, n.Name)
 		}
-		s, err := schemaOf(p)
-		if err != nil {
-			return nil, errorf("%s: %w", path, err)
+		if facts.Schema, err = schemaFingerprint(p, path); err != nil {
+			return nil, err
 		}
-		facts.Schema = s.Fingerprint()
+		if p.Encoding.Profile == clkhashProfile {
+			schema, err := clkhashSchemaOf(p, path)
+			if err != nil {
+				return nil, err
+			}
+			facts.Fields = clkhashFields(schema)
+		}
 		return &inspection{What: "project file", Project: facts}, nil
 	}
 	return nil, errorf("%s is no file of cohortlink\nfor an extract there is \"cohortlink check\"", path)
@@ -335,6 +344,8 @@ func (i *inspection) lines() [][2]string {
 			add("needs", strings.Join(p.Needs, ", "))
 		}
 		add("schema", p.Schema)
+	case i.CLKs != nil:
+		out = append(out, i.CLKs.lines()...)
 	case i.Linked != nil:
 		m := i.Linked
 		add("project", m.Project)

@@ -38,6 +38,10 @@ party. Writes the folder linked/:
   manifest.json     what was linked, how, and how good it is thought to be
   person.secret     what person IDs are made with; keep it with the folder
 
+A party that uses clkhash sends a file of CLKs in place of filters: clks JSON, or the
+binary form, whose name must end in .bin. It is the party that the file is named after,
+or PARTY=FILE says which. links/PARTY.rows.csv then has a person ID for each row.
+
 Sealed filters are opened with the unit's identity, and each must be signed by the
 key that the file of partners has for its party. What was linked is noted beside the
 identity (unit.seen), so that a file that its party has replaced is not linked again.
@@ -46,7 +50,8 @@ The same files give the same persons, in whatever order they are named and on
 however many cores.
 ` + exitHelp,
 		Example: `  cohortlink link *.filters --identity unit.identity --partners unit.partners -o linked
-  cohortlink link *.filters --identity unit.identity --partners unit.partners --threshold 0.82 -o linked`,
+  cohortlink link *.filters --identity unit.identity --partners unit.partners --threshold 0.82 -o linked
+  cohortlink link council.json gp-03=clks.bin -o linked`,
 		Args: args(1, -1, "at least one filters file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l.app, l.files, l.random = a, args, rand.Reader
@@ -64,6 +69,8 @@ however many cores.
 	f.StringVarP(&l.out, "out", "o", "linked", "the folder to write")
 	f.IntVar(&l.workers, "workers", 0, "goroutines (default: one for each core)")
 	f.IntVar(&l.maxPairs, "max-pairs", linkage.DefaultMaxPairs, "candidate pairs held at most, 16 bytes each")
+	f.IntVar(&l.clkBits, "clk-bits", 0, "the length of the CLKs in a binary file (default: as in the other files)")
+	f.StringArrayVar(&l.clean, "clean", nil, "a party that sends CLKs and has no person twice; repeat for each (default: as the project says)")
 	f.BoolVar(&l.json, "json", false, "print the manifest")
 	return cmd
 }
@@ -76,6 +83,10 @@ type linkRun struct {
 	workers, maxPairs       int
 	json                    bool
 	random                  io.Reader
+
+	clkBits  int                   // of a CLK in a binary file; 0: as in the other files
+	clean    []string              // parties that send CLKs and have no person twice
+	clksFrom map[string]*clksParty // the parties that sent CLKs
 }
 
 func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
@@ -89,11 +100,9 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 			return nil, err
 		}
 		settings = p.Linkage
-		s, err := schemaOf(p)
-		if err != nil {
-			return nil, errorf("%s: %w", l.project, err)
+		if schema, err = schemaFingerprint(p, l.project); err != nil {
+			return nil, err
 		}
-		schema = s.Fingerprint()
 	}
 	if l.threshold != "" {
 		settings.Threshold = l.threshold
@@ -120,11 +129,11 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.unit.check(files); err != nil {
+	if err := l.unit.check(l.sealable(files)); err != nil {
 		return nil, err
 	}
 	first := files[0].Manifest.Filters[0]
-	options.Length = first.Bits
+	options.Length = 64 * linkWords(first)
 	var parties []linkage.Party
 	for _, f := range files {
 		ids := make([]linkage.RecordID, len(f.IDs))
@@ -152,14 +161,15 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 		return nil, errorf("draw the secret of the person IDs: %w", err)
 	}
 	m := manifestOf(files, res, settings)
-	w := &linkedWriter{dir: dir, res: res, files: files, secret: secret, perParty: settings.PersonIDs == "per-party", m: m, unit: &l.unit}
+	l.noteCLKs(m)
+	w := &linkedWriter{dir: dir, res: res, files: files, clks: l.clksFrom, secret: secret, perParty: settings.PersonIDs == "per-party", m: m, unit: &l.unit}
 	if err := w.write(); err != nil {
 		return nil, err
 	}
 	if err := dir.Commit(); err != nil {
 		return nil, err
 	}
-	if err := l.unit.note(files); err != nil {
+	if err := l.unit.note(l.sealable(files)); err != nil {
 		return nil, err
 	}
 	if l.json {
@@ -171,22 +181,24 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 
 // readFilters reads the files, in the order of their parties, and refuses those that do not belong together.
 func (l *linkRun) readFilters(project *formats.Project, schema string) ([]*formats.FiltersFile, error) {
-	var files []*formats.FiltersFile
-	for _, p := range l.files {
-		f, err := l.unit.read(p)
-		if err != nil {
-			return nil, err
-		}
+	files, clks, err := l.readAll(project)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		p := f.Name
 		if project != nil && f.Header.Project != project.Name {
 			return nil, errorf("%s is of project %q, and %s of project %q", p, f.Header.Project, l.project, project.Name)
 		}
 		if schema != "" && f.Header.Schema != schema {
 			return nil, errorf("%s was hashed by another schema than that of %s\nhave the partner hash again with the project file of today", p, l.project)
 		}
-		if len(f.Manifest.Filters) != 1 || f.Manifest.Filters[0].Similarity != "dice" || f.Manifest.Filters[0].Bits%64 != 0 {
+		if len(f.Manifest.Filters) != 1 || f.Manifest.Filters[0].Similarity != "dice" || f.Manifest.Filters[0].Bits%64 != 0 && f.Manifest.Filters[0].Encoding != formats.CLKsEncoding {
 			return nil, errorf("%s holds filters that this version of cohortlink cannot link", p)
 		}
-		files = append(files, f)
+	}
+	if files, err = l.joinCLKs(files, clks, project); err != nil {
+		return nil, err
 	}
 	if err := formats.CheckTogether(files); err != nil {
 		return nil, err
@@ -269,6 +281,7 @@ type linkedWriter struct {
 	dir      *formats.OutputDir
 	res      *linkage.Result
 	files    []*formats.FiltersFile
+	clks     map[string]*clksParty
 	secret   []byte
 	perParty bool
 	m        *formats.LinkedManifest
@@ -332,7 +345,11 @@ func (w *linkedWriter) links() error {
 			l.Records = append(l.Records, formats.RecordID(res.IDs[i]))
 			l.Persons = append(l.Persons, formats.PersonID(ids[res.Person[i]]))
 		}
-		if err := w.send(name, l); err != nil {
+		send := w.send
+		if c := w.clks[name]; c != nil {
+			send = func(party string, l *formats.Links) error { return w.rowLinks(party, c, l) }
+		}
+		if err := send(name, l); err != nil {
 			return err
 		}
 	}
@@ -468,6 +485,7 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 		ui.warnf("%s would have had too many records to be one person, and were left apart", plural(m.Rules.TooLarge, "group"))
 	}
 	ui.resultf("wrote      %s: send links/%s back to each party\n", l.out, l.unit.linksName())
+	l.tellCLKs()
 }
 
 func parties(n int) string {

@@ -137,7 +137,7 @@ The linkage unit:                       cohortlink project, link, size
 	root.PersistentFlags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "say nothing but errors and warnings")
 	root.AddCommand(
 		newDemo(a), newProject(a), newKey(a), newCheck(a), newHash(a), newInspect(a),
-		newLink(a), newAttach(a), newSize(a), newEvaluate(a), newSynth(a),
+		newLink(a), newAttach(a), newSize(a), newEvaluate(a), newClkhash(a), newSynth(a),
 	)
 	return root
 }
