@@ -104,7 +104,7 @@ func BenchmarkHash(b *testing.B) {
 			for i := range rows {
 				rows[i] = p.person(fiveFields())
 			}
-			h := mustHasher(b, Schema{Project: "p", Length: length, Fields: fiveFields()}, testKey(b, "p"))
+			h := mustHasher(b, Schema{Project: "p", Filters: Plain(length), Fields: fiveFields()}, testKey(b, "p"))
 			w, dst := h.Worker(), make([]uint64, h.Words())
 			b.ReportAllocs()
 			i := 0

@@ -59,6 +59,7 @@ Keep the extract as it is until the links are back: attach refuses any other.
 	f.StringVar(&h.oldMap, "map", "", "an earlier PARTY.map.csv made with --record-key, whose record IDs are kept")
 	f.StringVar(&h.optOut, "opt-out", "", "a file of NHS numbers, one a line: these people are left out")
 	f.StringVar(&h.eligible, "eligible", "", "a file of NHS numbers, one a line: everyone else is left out, as the opt-out service returns them")
+	f.StringVar(&h.acceptWeak, "accept-weak", "", "why you accept a weak choice that the project makes; the reason goes into the filters file")
 	f.BoolVar(&h.json, "json", false, "print what was done as JSON")
 	return cmd
 }
@@ -71,6 +72,7 @@ type hashRun struct {
 	columns, out                 string
 	recordKey, oldMap            string
 	optOut, eligible             string
+	acceptWeak                   string
 	json                         bool
 	random                       io.Reader // of record IDs and the run's ID
 	workers                      int
@@ -85,6 +87,7 @@ type hashSummary struct {
 	LeftOut  string         `json:"left_out,omitempty"` // by opt-out; protected
 	Reasons  map[string]int `json:"reasons,omitempty"`  // of rows set aside
 	Lacks    []string       `json:"fields_lacking,omitempty"`
+	Weak     []string       `json:"weak,omitempty"` // choices accepted, each with the reason
 	Schema   string         `json:"schema"`
 	Key      string         `json:"key"`
 	Sealed   bool           `json:"sealed"`
@@ -101,6 +104,7 @@ type batch struct {
 	values [][]string // of each row, for each field; nil once hashed
 	local  []string
 	bits   []uint64
+	exact  []formats.ExactKey // of each row, those of the project
 	ok     []bool
 	codes  []uint16 // needs of each row
 	why    []string // of rows not ok
@@ -129,6 +133,13 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	hasher, err := hashing.NewHasher(schema, key, normaliseOptions(p, party))
 	if err != nil {
 		return nil, errorf("%s: %w", h.key, err)
+	}
+	weak, err := h.acceptedWeak(&schema)
+	if err != nil {
+		return nil, err
+	}
+	if h.oldMap != "" && slices.ContainsFunc(schema.Filters, func(f hashing.Filter) bool { return f.Noise > 0 }) {
+		ui.warnf("noise is drawn anew although record IDs are kept: see that the unit destroys the earlier %s.filters, or it can average the noise away", party.Name)
 	}
 	to, by, err := h.seal(p, party.Name)
 	if err != nil {
@@ -177,7 +188,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 		return nil, err
 	}
 	// From here on everything is counted, and nothing can be set aside any more.
-	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: schema.Fingerprint(), Rows: x.Row(), Sealed: to != nil}
+	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: schema.Fingerprint(), Rows: x.Row(), Sealed: to != nil, Weak: weak}
 	for _, b := range batches {
 		for i, ok := range b.ok {
 			if ok {
@@ -216,8 +227,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	today := time.Now().UTC().Format(time.DateOnly)
 	manifest := formats.FiltersManifest{
 		Records: s.Records, SetAside: s.SetAside, LeftOut: s.LeftOut, Deduplicated: party.Deduplicated,
-		Filters: []formats.FilterLayout{{Name: "record", Bits: schema.Length, Encoding: "bloom/1", Similarity: "dice"}},
-		Exact:   []string{}, Needs: needs.layouts(), Weak: []string{}, Created: today, Tool: tool(),
+		Filters: layoutsOf(&schema), Exact: schema.Exact, Needs: needs.layouts(), Weak: weak, Created: today, Tool: tool(),
 	}
 	var fw *formats.FiltersWriter
 	if to != nil {
@@ -228,7 +238,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest, err := writeFilters(fw, manifest, batches, ids, schema.Length/64)
+	digest, err := writeFilters(fw, manifest, batches, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -398,6 +408,14 @@ func (b *batch) hash(w *hashing.Worker, words int) {
 			continue
 		}
 		outcome := w.Hash(values, b.bits[i*words:][:words])
+		if n := len(outcome.Exact); n > 0 {
+			if b.exact == nil {
+				b.exact = make([]formats.ExactKey, n*len(b.rows))
+			}
+			for e, key := range outcome.Exact {
+				b.exact[n*i+e] = key
+			}
+		}
 		if b.unread == nil {
 			b.unread, b.given = make([]int, len(values)), make([]int, len(values))
 		}
@@ -493,7 +511,7 @@ func (h *hashRun) drawIDs(batches []*batch, old map[string]formats.RecordID) ([]
 
 // writeFilters writes the records in the order of their random IDs, so that their
 // order tells nothing about the extract's.
-func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, batches []*batch, ids [][]formats.RecordID, words int) ([32]byte, error) {
+func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, batches []*batch, ids [][]formats.RecordID) ([32]byte, error) {
 	type place struct{ batch, row int32 }
 	order := make([]place, 0, manifest.Records)
 	for i, b := range batches {
@@ -506,11 +524,24 @@ func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, b
 	slices.SortFunc(order, func(a, b place) int {
 		return slices.Compare(ids[a.batch][a.row][:], ids[b.batch][b.row][:])
 	})
-	needs := len(manifest.Needs)
-	row := formats.FiltersRow{Bits: make([][]uint64, 1)}
+	words := make([]int, len(manifest.Filters))
+	all := 0
+	for f, l := range manifest.Filters {
+		words[f] = l.Bits / 64
+		all += words[f]
+	}
+	needs, exact := len(manifest.Needs), len(manifest.Exact)
+	row := formats.FiltersRow{Bits: make([][]uint64, len(words))}
 	for _, at := range order {
 		b, j := batches[at.batch], int(at.row)
-		row.ID, row.Bits[0], row.Needs = ids[at.batch][j], b.bits[j*words:][:words], b.codes[j*needs:][:needs]
+		row.ID, row.Needs = ids[at.batch][j], b.codes[j*needs:][:needs]
+		bits := b.bits[j*all:][:all]
+		for f, n := range words {
+			row.Bits[f], bits = bits[:n], bits[n:]
+		}
+		if exact > 0 {
+			row.Exact = b.exact[j*exact:][:exact]
+		}
 		if err := fw.Write(row); err != nil {
 			return [32]byte{}, err
 		}
@@ -559,6 +590,9 @@ func (h *hashRun) tell(s *hashSummary, aside []rowReason) error {
 	}
 	if !s.Sealed {
 		ui.warnf("%s names no unit: %s was written unsealed and unsigned, for anyone who gets hold of it", h.project, s.Files[0])
+	}
+	for _, w := range s.Weak {
+		ui.warnf("weak, and accepted: %s", w)
 	}
 	ui.sayf("hashed %s of %s for party %q", plural(s.Records, "record"), h.extract, s.Party)
 	if s.LeftOut != "" {
