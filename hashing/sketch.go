@@ -109,10 +109,10 @@ func (e *sketchEncoder) majority(from int, dst []uint64) {
 			c.class[0] = append(c.class[0], pattern[from:from+e.block])
 		}
 		c.reduce(&c.class)
-		for level, numbers := range c.class {
-			for digit := range 4 {
+		for level, sum := range c.class {
+			for digit := 0; votes>>digit > 0 && len(sum) > 0; digit++ {
 				if votes>>digit&1 == 1 {
-					c.total[level+digit] = append(c.total[level+digit], numbers...)
+					c.total[level+digit] = append(c.total[level+digit], sum...)
 				}
 			}
 			c.class[level] = c.class[level][:0]

@@ -27,10 +27,18 @@ type vectorSchema struct {
 		Kind   string  `json:"kind"`
 		Weight float64 `json:"weight"` // thousandths
 	} `json:"fields"`
+	Filters []vectorFilter `json:"filters"` // in place of a length
+	Exact   []string       `json:"exact"`
 }
 
 func (v vectorSchema) schema() Schema {
-	s := Schema{Project: v.Project, Filters: Plain(v.Length)}
+	s := Schema{Project: v.Project, Exact: v.Exact}
+	if v.Filters == nil {
+		s.Filters = Plain(v.Length)
+	}
+	for _, f := range v.Filters {
+		s.Filters = append(s.Filters, f.filter())
+	}
 	for _, f := range v.Fields {
 		s.Fields = append(s.Fields, Field{Name: f.Name, Kind: norm.Kind(f.Kind), Weight: f.Weight / 1000})
 	}
@@ -64,6 +72,8 @@ type vectorFile struct {
 		Texts  []string `json:"texts"`
 		Filter *string  `json:"filter"` // null: set aside
 	} `json:"records"`
+	HardenedSchemas []hardenedSchema `json:"hardened_schemas"`
+	HardenedRecords []hardenedRecord `json:"hardened_records"`
 }
 
 func readVectors(t *testing.T) *vectorFile {
