@@ -68,6 +68,7 @@ type sketchEncoder struct {
 	total   int                       // of votes
 	block   int                       // in words
 	count   counter
+	yes     [blockWords]uint64
 }
 
 func (e *sketchEncoder) begin() {
@@ -122,25 +123,29 @@ func (e *sketchEncoder) majority(from int, dst []uint64) {
 	// Now total[l] has the binary digit of worth 2^l of each count, at most one slice a level. A count is the
 	// majority if it is over half of all votes; exactly half is a tie. Digit by digit from the lowest, a digit of the half
 	// that is 1 keeps a yes only where the count has it too, and one that is 0 makes a yes where the count has it.
-	half := e.total / 2
-	ties := e.of.ties[from:][:e.block]
-	for i := range dst {
-		yes := uint64(0)
-		if e.total%2 == 0 {
-			yes = ties[i]
-		}
-		for level := range c.total {
-			var digit uint64
-			if len(c.total[level]) > 0 {
-				digit = c.total[level][0][i]
+	half, yes := e.total/2, e.yes[:len(dst)]
+	clear(yes)
+	if e.total%2 == 0 {
+		copy(yes, e.of.ties[from:])
+	}
+	for level, digits := range c.total {
+		over := half>>level&1 == 1
+		switch {
+		case len(digits) == 0 && over: // no count has it
+			clear(yes)
+		case len(digits) == 0:
+		case over:
+			for i, d := range digits[0][:len(yes)] {
+				yes[i] &= d
 			}
-			if half>>level&1 == 1 {
-				yes &= digit
-			} else {
-				yes |= digit
+		default:
+			for i, d := range digits[0][:len(yes)] {
+				yes[i] |= d
 			}
 		}
-		dst[i] ^= yes
+	}
+	for i, y := range yes {
+		dst[i] ^= y
 	}
 }
 
