@@ -21,11 +21,11 @@ func newBloomFilter(s *Schema, f *Filter, key *Key, banks int) *bloomFilter {
 	return b
 }
 
-// drawPositions sets k distinct bits of a pattern, and calls told with each in the
-// order of drawing unless it is nil. The stream is taken as 32-bit big-endian words, masked to the
-// length (a power of two, so no position is likelier than another), a word that repeats a position
-// passed over. Distinct positions within a token keep the fill steady; random positions in
-// place of double hashing's two-parameter ones leave no recognisable patterns
+// drawPositions sets k distinct bits of a pattern, and calls told with each in the order of
+// drawing unless it is nil. The stream is taken as 32-bit big-endian words, masked to the
+// length (a power of two, so no position is likelier than another), a word that repeats a
+// position passed over. Distinct positions within a token keep the fill steady; random
+// positions in place of double hashing's two-parameter ones leave no recognisable patterns
 // (Niedermeyer et al. 2014; Schnell & Borgs 2016).
 func drawPositions(s *stream, k int, mask uint32, pattern []uint64, told func(position int)) {
 	for {

@@ -1,6 +1,7 @@
 package hashing
 
-// levels bounds the counts of a counter: fields of 256 bytes, 32 of them, at eight votes a token.
+// levels bounds the counts of a counter: fields of 256 bytes, 32 of them, at eight votes a
+// token.
 const levels = 20
 
 // numbers are slices of words, by what a bit in them is worth: 2^level.

@@ -7,11 +7,13 @@ import (
 	"slices"
 )
 
-// Exact keys: the first 16 bytes of HMAC-SHA256 of a whole canonical text, under a key that is derived
-// for this use and field alone, so that they have nothing in common with the bits of any filter.
+// Exact keys: the first 16 bytes of HMAC-SHA256 of a whole canonical text, under a key that
+// is derived for this use and field alone, so that they have nothing in common with the bits
+// of any filter.
 //
-// Equal values have equal keys: that is their use, and what they give away. A field of few values could
-// be read from how often each key comes, so Weak names those whose kind has few.
+// Equal values have equal keys: that is their use, and what they give away. A field of few
+// values could be read from how often each key comes, so Weak names those whose kind has
+// few.
 
 // exactKeys are the fields that travel as exact keys, in the schema's order.
 type exactKeys []exactField
@@ -48,7 +50,8 @@ func (e exactKeys) worker(fields int) exactWorker {
 	return w
 }
 
-// set makes the exact key of a field, if it has one, for its canonical text: the zero key for an empty one.
+// set makes the exact key of a field, if it has one, for its canonical text: the zero key
+// for an empty one.
 func (w *exactWorker) set(field int, text string) {
 	i := w.at[field]
 	if i < 0 {

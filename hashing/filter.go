@@ -11,8 +11,8 @@ import (
 	"cohortlink/hashing/norm"
 )
 
-// A Filter is one way of turning a record, or some of its fields, into bits: a Bloom filter and what
-// hardens it, or a majority-XOR sketch where Hashes is above 0.
+// A Filter is one way of turning a record, or some of its fields, into bits: a Bloom filter
+// and what hardens it, or a majority-XOR sketch where Hashes is above 0.
 type Filter struct {
 	Name   string   // names the filter's own keys
 	Fields []string // nil for all fields of the schema
@@ -33,12 +33,14 @@ type Filter struct {
 // RecordFilter is the name of the one filter of a record where a project spells out none.
 const RecordFilter = "record"
 
-// Plain returns one Bloom filter over all fields that nothing hardens. Published attacks find most
-// people in such filters without the key (SPEC.md): it is for tests, and for those who know why they want it.
+// Plain returns one Bloom filter over all fields that nothing hardens. Published attacks
+// find most people in such filters without the key (SPEC.md): it is for tests, and for those
+// who know why they want it.
 func Plain(length int) []Filter { return []Filter{{Name: RecordFilter, Length: length}} }
 
-// Profiles are the filters of each profile by name; a project that chooses one needs no course in
-// cryptanalysis. What they withstand, and what they cost, is measured: see the README.
+// profiles has the filters of each profile by its name; a project that chooses one needs no
+// course in cryptanalysis. What they withstand, and what they cost, is measured: see the
+// README.
 var profiles = map[string][]Filter{
 	"standard": {{Name: RecordFilter, Length: 1024, Fill: 0.5}},
 	"high":     {{Name: RecordFilter, Length: 4096, Hashes: 3}},
@@ -59,7 +61,8 @@ const (
 	DefaultSketchLength = 4096
 )
 
-// halfFull is the fill, in thousandths, at which a filter of a given length tells most (Bloom 1970).
+// halfFull is the fill, in thousandths, at which a filter of a given length tells most
+// (Bloom 1970).
 const halfFull = 500
 
 func (s *Schema) checkFilter(f *Filter) error {
@@ -197,8 +200,8 @@ func (f *Filter) fieldUse(field string) string {
 // taken from a partner's own data would differ between partners and leak.
 func (s *Schema) bitsPerToken(f *Filter) []int {
 	fields, total := s.fieldsOf(f), s.weightOf(f)
-	// n insertions leave a bit clear with probability (1-1/L)^n, about exp(-n/L),
-	// so that -L ln(1-p) insertions fill a share p (Bloom 1970; Broder & Mitzenmacher 2004, section 2).
+	// n insertions leave a bit clear with probability (1-1/L)^n, about exp(-n/L), so that -L
+	// ln(1-p) insertions fill a share p (Bloom 1970; Broder & Mitzenmacher 2004, section 2).
 	insertions := float64(f.Length) * -math.Log(1-float64(f.fill())/1000)
 	ks := make([]int, len(fields))
 	for i, place := range fields {
@@ -209,11 +212,12 @@ func (s *Schema) bitsPerToken(f *Filter) []int {
 	return ks
 }
 
-// votes returns for each field of a sketch how many votes each of its tokens has, 1 to mostVotes, or
-// 0 where it would be nearer to none. Two records' likeness in a sketch is that of
-// vectors with a place for each token, so a field counts by its number of tokens times the square of their votes: votes go with
-// the square root of weight over tokens. That way a field has its weight's share, as in a Bloom filter, and a date of few tokens does not
-// drown among the bigrams. In whole numbers, so that every language rounds alike.
+// votes returns for each field of a sketch how many votes each of its tokens has, 1 to
+// mostVotes, or 0 where it would be nearer to none. Two records' likeness in a sketch is
+// that of vectors with a place for each token, so a field counts by its number of tokens
+// times the square of their votes: votes go with the square root of weight over tokens. That
+// way a field has its weight's share, as in a Bloom filter, and a date of few tokens does
+// not drown among the bigrams. In whole numbers, so that every language rounds alike.
 func (s *Schema) votes(f *Filter) []int {
 	places := s.fieldsOf(f)
 	weight := func(i int) int { return s.Fields[places[i]].weight() }
@@ -242,13 +246,14 @@ func (s *Schema) weightOf(f *Filter) (total int) {
 	return total
 }
 
-// wholeKinds are those whose values are many enough, and each of few enough people, for an exact key:
-// of the others a linkage unit could tell values apart by how often each comes.
+// wholeKinds are those whose values are many enough, and each of few enough people, for an
+// exact key: of the others a linkage unit could tell values apart by how often each comes.
 var wholeKinds = []norm.Kind{norm.NHSNumber, norm.UPRN, norm.Phone, norm.Code}
 
-// Weak says, a sentence each, which choices of a usable schema make it easier for the linkage unit to find
-// out who people are, and what to choose instead; none for a schema without such. It is about the design only: what a
-// file gives away is for the audit to find.
+// Weak says, a sentence each, which choices of a usable schema make it easier for the
+// linkage unit to find out who people are, and what to choose instead; none for a schema
+// without such. It is about the design only: what a file gives away is for the audit to
+// find.
 func (s *Schema) Weak() []string {
 	var out []string
 	for i := range s.Filters {

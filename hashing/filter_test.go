@@ -54,7 +54,8 @@ func TestCheckFilters(t *testing.T) {
 	}
 }
 
-// TestFingerprintCoversFilters: each thing that decides bits, or where they are written, changes it.
+// TestFingerprintCoversFilters: each thing that decides bits, or where they are written,
+// changes it.
 func TestFingerprintCoversFilters(t *testing.T) {
 	base := func() Schema {
 		return Schema{Project: "p", Fields: sixFields(), Exact: []string{"nhs_number"}, Filters: []Filter{
@@ -107,8 +108,8 @@ func TestFingerprintCoversFilters(t *testing.T) {
 	}
 }
 
-// TestFiltersAreUnrelated: one record's filters and exact keys have nothing in common but the record: neither two filters of the same
-// fields, nor a filter under each encoding.
+// TestFiltersAreUnrelated: one record's filters and exact keys have nothing in common but
+// the record: neither two filters of the same fields, nor a filter under each encoding.
 func TestFiltersAreUnrelated(t *testing.T) {
 	s := Schema{Project: "p", Fields: fiveFields(), Exact: []string{"forename", "surname"}, Filters: []Filter{
 		{Name: "record", Length: 2048}, {Name: "a", Length: 2048}, {Name: "b", Length: 2048},
@@ -137,8 +138,8 @@ func TestFiltersAreUnrelated(t *testing.T) {
 	}
 }
 
-// TestExactKeys: equal canonical values have equal keys, whatever was typed; a missing value has the zero key; another key of
-// the project, another value or another field has another.
+// TestExactKeys: equal canonical values have equal keys, whatever was typed; a missing value
+// has the zero key; another key of the project, another value or another field has another.
 func TestExactKeys(t *testing.T) {
 	s := Schema{Project: "p", Fields: sixFields(), Filters: Plain(1024), Exact: []string{"nhs_number", "postcode"}}
 	key := func(k *Key, values ...string) []ExactKey {

@@ -8,19 +8,20 @@ import (
 	"math/bits"
 )
 
-// Hardening: what is done to the bits of a Bloom filter before anybody gets them. Each
-// step costs some likeness between records of one person and more between records that
-// are only alike, which is what attacks feed on. The steps, in their order:
+// Hardening: what is done to the bits of a Bloom filter before anybody gets them. Each step
+// costs some likeness between records of one person and more between records that are only
+// alike, which is what attacks feed on. The steps, in their order:
 //
-//   - fold: c_i = b_i XOR b_(i+L/2), which halves the length (Schnell & Borgs 2016, "XOR-folding");
+//   - fold: c_i = b_i XOR b_(i+L/2), which halves the length (Schnell & Borgs 2016,
+//     "XOR-folding");
 //   - rule 90: c_i = b_(i-1) XOR b_(i+1), the ends joined (Schnell & Borgs 2018);
-//   - balance: the bits and their negations, permuted under the key, so that every filter has
-//     the same number of ones (Schnell & Borgs 2016);
+//   - balance: the bits and their negations, permuted under the key, so that every filter
+//     has the same number of ones (Schnell & Borgs 2016);
 //   - noise: permanent randomised response, each bit replaced by a fair coin with
 //     probability F (Schnell & Borgs 2016; Erlingsson, Pihur & Korolova 2014).
 //
-// Fold and rule 90 are linear over XOR, and balancing by itself hides only how many bits are set: SPEC.md,
-// "Hardening", says what is known against each.
+// Fold and rule 90 are linear over XOR, and balancing by itself hides only how many bits are
+// set: SPEC.md, "Hardening", says what is known against each.
 
 // hardening is what the workers of one hasher share.
 type hardening struct {
@@ -45,9 +46,9 @@ func newHardening(f *Filter, key *Key) *hardening {
 	return h
 }
 
-// permutation is that of Fisher and Yates (Knuth, TAOCP 2, algorithm 3.4.2P) of 0 to n-1, drawn
-// from the stream of an empty token; a number beyond the last multiple of its range is passed over, so that
-// all permutations are equally likely.
+// permutation is that of Fisher and Yates (Knuth, TAOCP 2, algorithm 3.4.2P) of 0 to n-1,
+// drawn from the stream of an empty token; a number beyond the last multiple of its range is
+// passed over, so that all permutations are equally likely.
 func permutation(key []byte, n int) []uint32 {
 	p := make([]uint32, n)
 	for i := range p {
@@ -97,8 +98,9 @@ type hardener struct {
 func (h *hardening) worker() *hardener {
 	w := &hardener{of: h}
 	if h.noise != nil {
-		// From the system itself, fresh for every record: never from a seed, which would put the same noise on each,
-		// and never from the values, which would put it on each copy of a value.
+		// From the system itself, fresh for every record: never from a seed, which would put
+		// the same noise on each, and never from the values, which would put it on each copy
+		// of a value.
 		w.random, w.pool = rand.Reader, make([]byte, 8<<10)
 	}
 	return w
@@ -150,8 +152,9 @@ func (h *hardener) balance(b, dst []uint64) {
 }
 
 // noise replaces each bit by a fair coin with probability F. Of 64 bits at a time, those
-// where a random binary fraction is below F: compared from its last digit to its first, a digit of F that is 1
-// says yes where the random digit is 0, and one that is 0 says no where it is 1.
+// where a random binary fraction is below F: compared from its last digit to its first, a
+// digit of F that is 1 says yes where the random digit is 0, and one that is 0 says no where
+// it is 1.
 func (h *hardener) noise(dst []uint64) {
 	for i := range dst {
 		replace := uint64(0)

@@ -71,8 +71,9 @@ func TestHardeningByDefinition(t *testing.T) {
 	})
 }
 
-// TestPermutationIsFair: of three things, each of the six orders comes as often as any other. A
-// shuffle that never leaves a thing in its place (Sattolo's, which one library has) makes two of them.
+// TestPermutationIsFair: of three things, each of the six orders comes as often as any
+// other. A shuffle that never leaves a thing in its place (Sattolo's, which one library has)
+// makes two of them.
 func TestPermutationIsFair(t *testing.T) {
 	count := map[[3]uint32]float64{}
 	const keys = 6000
@@ -89,8 +90,8 @@ func TestPermutationIsFair(t *testing.T) {
 	}
 }
 
-// noisy hashes the same values again and again under a filter with noise, and returns where each result differs from
-// the filter without.
+// noisy hashes the same values again and again under a filter with noise, and returns where
+// each result differs from the filter without.
 func noisy(t *testing.T, f Filter, times int, hashers int) [][]uint64 {
 	t.Helper()
 	person := []string{"ANNE", "SMITH", "19870314", "F", "RG401XS"}
@@ -113,9 +114,10 @@ func noisy(t *testing.T, f Filter, times int, hashers int) [][]uint64 {
 	return out
 }
 
-// TestNoiseIsFresh: noise falls on F/2 of the bits, everywhere alike, and elsewhere in each record, each worker and
-// each run, though key and values are the same. Two published libraries seed their generator anew for each record, so that the same
-// bits are replaced in all: here that would be an overlap of 1 and not of F/2.
+// TestNoiseIsFresh: noise falls on F/2 of the bits, everywhere alike, and elsewhere in each
+// record, each worker and each run, though key and values are the same. Two published
+// libraries seed their generator anew for each record, so that the same bits are replaced in
+// all: here that would be an overlap of 1 and not of F/2.
 func TestNoiseIsFresh(t *testing.T) {
 	for _, f := range []Filter{
 		{Name: "a", Length: 2048, Noise: 0.05},
@@ -145,7 +147,8 @@ func TestNoiseIsFresh(t *testing.T) {
 		if got, sd := all/n/length, math.Sqrt(rate*(1-rate)/n/length); math.Abs(got-rate) > 5*sd {
 			t.Errorf("%s: %.4f of bits flipped, want %.4f (standard deviation %.5f)", f.Encoding(), got, rate, sd)
 		}
-		// Pairs share records, so that their overlaps are not independent; 5 % is wide for that, and far below F/2 to 1.
+		// Pairs share records, so that their overlaps are not independent; 5 % is wide for
+		// that, and far below F/2 to 1.
 		if got := common / pairs / length; math.Abs(got-rate*rate) > 0.05*rate+5*math.Sqrt(rate*rate/n/length) {
 			t.Errorf("%s: two records have the same noise in %.5f of bits, want %.5f", f.Encoding(), got, rate*rate)
 		}
@@ -174,7 +177,8 @@ func TestNoNoiseOnNothing(t *testing.T) {
 	}
 }
 
-// estimate is the similarity that a filter's name for it stands for, by SPEC.md, "Similarities".
+// estimate is the similarity that a filter's name for it stands for, by SPEC.md,
+// "Similarities".
 func estimate(f *Filter, a, b []uint64) float64 {
 	p, q, c, length := float64(weightOf(a)), float64(weightOf(b)), 0.0, float64(64*len(a))
 	for i := range a {
@@ -195,8 +199,9 @@ func estimate(f *Filter, a, b []uint64) float64 {
 	return 2 * c / (p + q)
 }
 
-// TestSimilaritiesSayWhatTheyEstimate: each encoding, compared as its similarity says, gives back the Dice
-// coefficient of the plain filters of two records of one person, give or take the noise of its length.
+// TestSimilaritiesSayWhatTheyEstimate: each encoding, compared as its similarity says, gives
+// back the Dice coefficient of the plain filters of two records of one person, give or take
+// the noise of its length.
 func TestSimilaritiesSayWhatTheyEstimate(t *testing.T) {
 	people := invent(8)
 	type pair struct{ a, b []string }

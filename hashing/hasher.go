@@ -75,7 +75,8 @@ type Outcome struct {
 	// Problems has, for each field, why its value was not used or was changed
 	// (norm.None where it was used as it stood). Valid until the worker's next call.
 	Problems []norm.Problem
-	// Exact has an exact key for each name in the schema's Exact. Valid until the worker's next call.
+	// Exact has an exact key for each name in the schema's Exact. Valid until the worker's
+	// next call.
 	Exact []ExactKey
 	// Unusable: the record's values carry less than MinEvidence in every filter, and
 	// nothing was made of it.
@@ -92,10 +93,10 @@ type Worker struct {
 func (h *Hasher) Worker() *Worker { return &Worker{h.worker().hash} }
 
 // Hash sets in dst, which has Words() words and is cleared first, the filters, one after the
-// other, of a record with one value for each field of the schema, "" where it has none. Bit p
-// of a filter is bit p%64, counted from the least significant, of its word p/64. A filter is all zeros
-// where the record carries less than MinEvidence in it. Hash
-// panics where values or dst have another length: no row of an extract does that.
+// other, of a record with one value for each field of the schema, "" where it has none. Bit
+// p of a filter is bit p%64, counted from the least significant, of its word p/64. A filter
+// is all zeros where the record carries less than MinEvidence in it. Hash panics where
+// values or dst have another length: no row of an extract does that.
 func (w *Worker) Hash(values []string, dst []uint64) Outcome { return w.hash(values, dst) }
 
 // boundField is a field of the schema, ready for use.
@@ -116,8 +117,8 @@ type boundFilter struct {
 	encoder func() encoder
 }
 
-// An encoder makes one filter of one record after another: begin, add for each field that has a value, end. dst
-// is the same cleared words in each call of a record.
+// An encoder makes one filter of one record after another: begin, add for each field that
+// has a value, end. dst is the same cleared words in each call of a record.
 type encoder interface {
 	begin()
 	add(field int, t *tokenList, dst []uint64)

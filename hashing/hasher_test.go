@@ -412,7 +412,8 @@ func TestPositionedStaysInRange(t *testing.T) {
 // all the time give the same bits. Run with -race, it also shows that workers may overlap.
 func TestWorkersAgree(t *testing.T) {
 	fields := append(fieldsOf(norm.Code, norm.Phone), fiveFields()...)
-	s := Schema{Project: "p", Filters: Plain(1024), Fields: fields}
+	s := Schema{Project: "p", Fields: fields, Filters: []Filter{
+		{Name: RecordFilter, Length: 1024}, {Name: "hard", Length: 1024, Fold: 1, Rule90: true, Balance: true}, {Name: "sketch", Length: 128, Hashes: 3}}}
 	p := invent(5)
 	rows := make([][]string, 1500)
 	for i := range rows {
@@ -456,10 +457,20 @@ func TestWorkersAgree(t *testing.T) {
 	for _, most := range []int{1, 3, 50} {
 		h := mustHasher(t, s, testKey(t, "p"))
 		var banks []*bank // the workers share them
-		for _, teller := range h.worker().filters[0].encode.(*bloomEncoder).tellers {
-			teller.of.most = most
-			banks = append(banks, teller.of)
+		for _, f := range h.worker().filters {
+			tellers := []*teller{}
+			switch e := f.encode.(type) {
+			case *bloomEncoder:
+				tellers = e.tellers
+			case *sketchEncoder:
+				tellers = e.tellers
+			}
+			for _, teller := range tellers {
+				teller.of.most = most
+				banks = append(banks, teller.of)
+			}
 		}
+		found(t, len(banks), 3*len(fields))
 		same(fmt.Sprintf("%d tokens remembered", most), hash(h, p.Perm(len(rows)), 4))
 		for _, b := range banks {
 			if len(b.drawn) > most {
@@ -490,7 +501,8 @@ func TestCacheIsBounded(t *testing.T) {
 // FuzzHash: no values make a panic, and equal values equal bits.
 func FuzzHash(f *testing.F) {
 	fields := fieldsOf(norm.Kinds()...)
-	s := Schema{Project: "p", Filters: Plain(256), Fields: fields}
+	s := Schema{Project: "p", Fields: fields, Exact: []string{"f5"}, Filters: []Filter{
+		{Name: RecordFilter, Length: 256}, {Name: "hard", Length: 512, Fold: 1, Rule90: true, Balance: true}, {Name: "sketch", Length: 128, Hashes: 3}}}
 	h := mustHasher(f, s, testKey(f, "p"))
 	for seed := range uint64(5) {
 		f.Add(strings.Join(invent(seed).person(fields), "\x1f"))

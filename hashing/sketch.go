@@ -3,18 +3,20 @@ package hashing
 import "encoding/binary"
 
 // The majority-XOR sketch, "SAUL" (Armknecht & Schäfer, PoPETs 2026(2)), written from its
-// definition: for each of H hashes every token of a record votes yes or no on each bit, by
-// a pseudo-random function of token, hash and bit; the majority makes a bit, and the XOR of the
-// H majorities is the sketch's.
+// definition: for each of H hashes every token of a record votes yes or no on each bit, by a
+// pseudo-random function of token, hash and bit; the majority makes a bit, and the XOR of
+// the H majorities is the sketch's.
 //
-// With one hash that is SimHash (Charikar 2002): two records' bits agree with probability 1 - θ/π, θ the angle between
-// their tokens' vectors. With H they agree with probability (1 + (1 - 2θ/π)^H)/2: near duplicates stay alike, and
-// everything else, on which the attacks feed, comes to look like coin tosses.
+// With one hash that is SimHash (Charikar 2002): two records' bits agree with probability 1
+// - θ/π, θ the angle between their tokens' vectors. With H they agree with probability (1 +
+// (1 - 2θ/π)^H)/2: near duplicates stay alike, and everything else, on which the attacks
+// feed, comes to look like coin tosses.
 //
-// Ours differs in three things. Votes are drawn by HMAC under a key for each field (the published code seeds a
-// generator with 32 bits). A tie, where a number of votes is even, is broken by the keyed votes of a token that no record has: "ties
-// are ones" would make one bit in many likelier than the other. And the tokens of a field may
-// have several votes each, so that fields count by weight and not by how many tokens they are cut into.
+// Ours differs in three things. Votes are drawn by HMAC under a key for each field (the
+// published code seeds a generator with 32 bits). A tie, where a number of votes is even, is
+// broken by the keyed votes of a token that no record has: "ties are ones" would make one
+// bit in many likelier than the other. And the tokens of a field may have several votes
+// each, so that fields count by weight and not by how many tokens they are cut into.
 
 // A sketchFilter is what the workers of one hasher share of a sketch.
 type sketchFilter struct {
@@ -57,8 +59,8 @@ func (k *sketchFilter) encoder() encoder {
 	return e
 }
 
-// blockWords is how many words of all tokens' votes are counted at a time: 64 words of 40 tokens are 20 KiB,
-// which a core's first cache holds.
+// blockWords is how many words of all tokens' votes are counted at a time: 64 words of 40
+// tokens are 20 KiB, which a core's first cache holds.
 const blockWords = 64
 
 type sketchEncoder struct {
@@ -104,8 +106,8 @@ func (e *sketchEncoder) majority(from int, dst []uint64) {
 		if len(e.tokens[votes]) == 0 {
 			continue
 		}
-		// Tokens of as many votes are counted first, and their number then added as often as they vote: the
-		// binary digits of the votes, each one addition.
+		// Tokens of as many votes are counted first, and their number then added as often as
+		// they vote: the binary digits of the votes, each one addition.
 		for _, pattern := range e.tokens[votes] {
 			c.class[0] = append(c.class[0], pattern[from:from+e.block])
 		}
@@ -120,9 +122,10 @@ func (e *sketchEncoder) majority(from int, dst []uint64) {
 		}
 	}
 	c.reduce(&c.total)
-	// Now total[l] has the binary digit of worth 2^l of each count, at most one slice a level. A count is the
-	// majority if it is over half of all votes; exactly half is a tie. Digit by digit from the lowest, a digit of the half
-	// that is 1 keeps a yes only where the count has it too, and one that is 0 makes a yes where the count has it.
+	// Now total[l] has the binary digit of worth 2^l of each count, at most one slice a
+	// level. A count is the majority if it is over half of all votes; exactly half is a tie.
+	// Digit by digit from the lowest, a digit of the half that is 1 keeps a yes only where
+	// the count has it too, and one that is 0 makes a yes where the count has it.
 	half, yes := e.total/2, e.yes[:len(dst)]
 	clear(yes)
 	if e.total%2 == 0 {

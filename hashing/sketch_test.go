@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestCounterCounts: a counter's digits are the number of slices with each bit set, each as often as it is given, whatever
-// their number.
+// TestCounterCounts: a counter's digits are the number of slices with each bit set, each as
+// often as it is given, whatever their number.
 func TestCounterCounts(t *testing.T) {
 	var c counter
 	rapid.Check(t, func(t *rapid.T) {
@@ -55,7 +55,8 @@ func TestCounterCounts(t *testing.T) {
 	})
 }
 
-// cosine is that of two records' vectors, with a place for each token that holds its votes: what a sketch estimates.
+// cosine is that of two records' vectors, with a place for each token that holds its votes:
+// what a sketch estimates.
 func cosine(s *Schema, a, b []string) float64 {
 	votes := s.votes(&s.Filters[0])
 	var both, one, other float64
@@ -72,8 +73,9 @@ func cosine(s *Schema, a, b []string) float64 {
 	return both / math.Sqrt(one*other)
 }
 
-// TestSketchAgreesAsItShould: bits of two sketches agree with probability (1 + (1-2θ/π)^H)/2, the law that `link`
-// inverts (Charikar 2002 for one hash): what it gets back is the cosine of the records' votes. The law is that of votes drawn from a normal
+// TestSketchAgreesAsItShould: bits of two sketches agree with probability (1 +
+// (1-2θ/π)^H)/2, the law that `link` inverts (Charikar 2002 for one hash): what it gets back
+// is the cosine of the records' votes. The law is that of votes drawn from a normal
 // distribution; those of forty tokens come near it.
 func TestSketchAgreesAsItShould(t *testing.T) {
 	people := invent(9)
@@ -104,7 +106,8 @@ func TestSketchAgreesAsItShould(t *testing.T) {
 	}
 }
 
-// TestVotesFollowWeights: tokens times votes squared is a field's share of its weight, to the rounding of eighths.
+// TestVotesFollowWeights: tokens times votes squared is a field's share of its weight, to
+// the rounding of eighths.
 func TestVotesFollowWeights(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := Schema{Project: "p", Filters: []Filter{{Name: "a", Length: 256, Hashes: 3}}}
@@ -131,8 +134,8 @@ func TestVotesFollowWeights(t *testing.T) {
 	})
 }
 
-// TestSketchesAreBalanced: bits of a sketch are ones and zeros alike, whatever the number of tokens: ties, where it is even,
-// fall either way.
+// TestSketchesAreBalanced: bits of a sketch are ones and zeros alike, whatever the number of
+// tokens: ties, where it is even, fall either way.
 func TestSketchesAreBalanced(t *testing.T) {
 	s := Schema{Project: "p", Fields: fieldsOf(norm.Name), Filters: []Filter{{Name: "a", Length: 1 << 14, Hashes: 1}}}
 	h := mustHasher(t, s, testKey(t, "p"))

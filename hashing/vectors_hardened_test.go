@@ -8,7 +8,8 @@ import (
 	"cohortlink/hashing/norm"
 )
 
-// Vectors of everything beyond one plain Bloom filter; made, like the others, by testdata/vectors.py.
+// Vectors of everything beyond one plain Bloom filter; made, like the others, by
+// testdata/vectors.py.
 
 type vectorFilter struct {
 	Name    string   `json:"name"`
@@ -142,7 +143,8 @@ func unwords(t *testing.T, s string) []uint64 {
 	return out
 }
 
-// TestProfilesFit: each profile makes a usable schema of the fields that nearly every project has, and of each kind alone.
+// TestProfilesFit: each profile makes a usable schema of the fields that nearly every
+// project has, and of each kind alone.
 func TestProfilesFit(t *testing.T) {
 	for name := range profiles {
 		fields := [][]Field{fiveFields(), fieldsOf(norm.Kinds()...)}

@@ -187,6 +187,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err := h.checkRead(p, batches); err != nil {
 		return nil, err
 	}
+	h.warnShared(batches, schema.Exact)
 	// From here on everything is counted, and nothing can be set aside any more.
 	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: schema.Fingerprint(), Rows: x.Row(), Sealed: to != nil, Weak: weak}
 	for _, b := range batches {

@@ -4,15 +4,16 @@ import (
 	"strings"
 	"unicode"
 
+	"cohortlink/formats"
 	"cohortlink/hashing"
 )
 
-// maxReason bounds the reason for a weak choice, in bytes: what it is beside the choice must fit
-// one entry of a manifest.
+// maxReason bounds the reason for a weak choice, in bytes: what it is beside the choice must
+// fit one entry of a manifest.
 const maxReason = 200
 
-// acceptedWeak returns the weak choices of the project, each with the reason for which the party accepts them. Without
-// a reason there may be none.
+// acceptedWeak returns the weak choices of the project, each with the reason for which the
+// party accepts them. Without a reason there may be none.
 func (h *hashRun) acceptedWeak(s *hashing.Schema) ([]string, error) {
 	weak := s.Weak()
 	reason := strings.TrimSpace(h.acceptWeak)
@@ -32,4 +33,38 @@ func (h *hashRun) acceptedWeak(s *hashing.Schema) ([]string, error) {
 		weak[i] = what + "; accepted because: " + reason
 	}
 	return weak, nil
+}
+
+// An exact key that many records share says little about who they are, and its frequency
+// says which value it is: a practice's own telephone number in place of the patient's, a
+// code that is of a place and not of a person. Hash warns where one is of at least so many
+// records, and of at least such a share of those that have one.
+const (
+	sharedRecords = 20
+	sharedShare   = 0.01
+)
+
+// warnShared looks whether an exact key tells people apart at all.
+func (h *hashRun) warnShared(batches []*batch, names []string) {
+	for e, name := range names {
+		count := map[formats.ExactKey]int{}
+		given, most := 0, 0
+		for _, b := range batches {
+			for i := range b.ok {
+				key := formats.ExactKey{}
+				if b.ok[i] {
+					key = b.exact[i*len(names)+e]
+				}
+				if key == (formats.ExactKey{}) {
+					continue
+				}
+				count[key]++
+				given++
+				most = max(most, count[key])
+			}
+		}
+		if most >= sharedRecords && float64(most) >= sharedShare*float64(given) {
+			h.app.ui.warnf("exact key %q: %s of the %s that have one share a single value, which the unit can tell by that: is it of a person at all?", name, thousands(most), plural(given, "record"))
+		}
+	}
 }

@@ -46,7 +46,8 @@ func layoutsOf(s *hashing.Schema) []formats.FilterLayout {
 	return out
 }
 
-// encodingInWords says what an encoding's name stands for: the name itself where this version does not know it.
+// encodingInWords says what an encoding's name stands for: the name itself where this
+// version does not know it.
 func encodingInWords(encoding string) string {
 	steps := strings.Fields(encoding)
 	if len(steps) == 0 {
