@@ -7,9 +7,9 @@ import "encoding/binary"
 // pseudo-random function of token, hash and bit; the majority makes a bit, and the XOR of
 // the H majorities is the sketch's.
 //
-// With one hash that is SimHash (Charikar 2002): two records' bits agree with probability 1
-// - θ/π, θ the angle between their tokens' vectors. With H they agree with probability (1 +
-// (1 - 2θ/π)^H)/2: near duplicates stay alike, and everything else, on which the attacks
+// With one hash that is SimHash (Charikar 2002): bits of two records agree with probability
+// 1-θ/π, θ the angle between the vectors of their tokens. With H hashes it is
+// (1+(1-2θ/π)^H)/2: near duplicates stay alike, and everything else, on which the attacks
 // feed, comes to look like coin tosses.
 //
 // Ours differs in three things. Votes are drawn by HMAC under a key for each field (the
@@ -49,8 +49,8 @@ func drawVotes(s *stream, pattern []uint64) {
 	}
 }
 
-// mostVotes is how many votes a token of the field that has most of them has. Similarity
-// goes with the squares of votes; in eighths they come within a tenth of the weights.
+// mostVotes is how many votes a token of the field that has most of them has. With eight the
+// usual fields' shares come within an eighth of their weights'; more would cost time.
 const mostVotes = 8
 
 func (k *sketchFilter) encoder() encoder {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -23,6 +24,7 @@ import (
 
 func newHash(a *app) *cobra.Command {
 	var h hashRun
+	var memory int
 	cmd := &cobra.Command{
 		Use:   "hash EXTRACT",
 		Short: "Hash your extract: what leaves is filters, what stays is the map",
@@ -43,7 +45,10 @@ Keep the extract as it is until the links are back: attach refuses any other.
 		Example: `  cohortlink hash extract.csv --project project.yaml --party gp-k81001 --key project.key --identity gp-k81001.identity`,
 		Args:    args(1, 1, "one extract"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h.app, h.extract, h.random = a, args[0], rand.Reader
+			if memory < 1 {
+				return usagef("--memory is a number of MiB from 1")
+			}
+			h.app, h.extract, h.random, h.memory = a, args[0], rand.Reader, int64(memory)<<20
 			_, err := h.run(cmd.Context())
 			return err
 		},
@@ -59,6 +64,7 @@ Keep the extract as it is until the links are back: attach refuses any other.
 	f.StringVar(&h.oldMap, "map", "", "an earlier PARTY.map.csv made with --record-key, whose record IDs are kept")
 	f.StringVar(&h.optOut, "opt-out", "", "a file of NHS numbers, one a line: these people are left out")
 	f.StringVar(&h.eligible, "eligible", "", "a file of NHS numbers, one a line: everyone else is left out, as the opt-out service returns them")
+	f.IntVar(&memory, "memory", defaultMemory>>20, "how many MiB of filters to keep in memory; more are kept on disk, encrypted, until they are written")
 	f.StringVar(&h.acceptWeak, "accept-weak", "", "why you accept a weak choice that the project makes; the reason goes into the filters file")
 	f.BoolVar(&h.json, "json", false, "print what was done as JSON")
 	return cmd
@@ -76,6 +82,7 @@ type hashRun struct {
 	json                         bool
 	random                       io.Reader // of record IDs and the run's ID
 	workers                      int
+	memory                       int64 // bytes of filters; 0 for defaultMemory
 }
 
 // hashSummary is what hash prints with --json.
@@ -103,13 +110,15 @@ type batch struct {
 	rows   []int      // row numbers
 	values [][]string // of each row, for each field; nil once hashed
 	local  []string
-	bits   []uint64
+	bits   []uint64           // nil where they are spilled
 	exact  []formats.ExactKey // of each row, those of the project
 	ok     []bool
 	codes  []uint16 // needs of each row
 	why    []string // of rows not ok
 	unread []int    // for each field: values that are there but could not be read as declared
 	given  []int    // for each field: values that are there
+
+	spilled int64 // where in the spill file
 }
 
 func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
@@ -179,7 +188,12 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	}
 
 	needs := newNeedCoder(p.Needs, cols.needs)
-	batches, aside, err := h.hashRows(ctx, x, cols, local, hasher, left, needs)
+	kept := &spill{dir: h.out, limit: h.memory}
+	if kept.limit == 0 {
+		kept.limit = defaultMemory
+	}
+	defer kept.close()
+	batches, aside, err := h.hashRows(ctx, x, cols, local, hasher, left, needs, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +253,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest, err := writeFilters(fw, manifest, batches, ids)
+	digest, err := writeFilters(fw, manifest, batches, ids, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -322,7 +336,7 @@ func (h *hashRun) readOldMap() (map[string]formats.RecordID, error) {
 
 // hashRows reads every row, and hashes on all cores. Rows that the reader itself
 // refused come back beside the batches.
-func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *columnMap, local int, hasher *hashing.Hasher, left *leaveOut, needs *needCoder) ([]*batch, []rowReason, error) {
+func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *columnMap, local int, hasher *hashing.Hasher, left *leaveOut, needs *needCoder, kept *spill) ([]*batch, []rowReason, error) {
 	workers := h.workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -334,6 +348,7 @@ func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *column
 			w := hasher.Worker()
 			for b := range work {
 				b.hash(w, hasher.Words())
+				kept.keep(b, hasher.Words())
 			}
 		})
 	}
@@ -365,7 +380,7 @@ func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *column
 			case err != nil:
 				return err
 			}
-			if err := ctx.Err(); err != nil {
+			if err := cmp.Or(ctx.Err(), kept.failed()); err != nil {
 				return err
 			}
 			values := make([]string, len(cols.fields))
@@ -398,7 +413,7 @@ func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *column
 		}
 	}()
 	wg.Wait()
-	return batches, aside, err
+	return batches, aside, cmp.Or(err, kept.failed())
 }
 
 func (b *batch) hash(w *hashing.Worker, words int) {
@@ -512,7 +527,7 @@ func (h *hashRun) drawIDs(batches []*batch, old map[string]formats.RecordID) ([]
 
 // writeFilters writes the records in the order of their random IDs, so that their
 // order tells nothing about the extract's.
-func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, batches []*batch, ids [][]formats.RecordID) ([32]byte, error) {
+func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, batches []*batch, ids [][]formats.RecordID, kept *spill) ([32]byte, error) {
 	type place struct{ batch, row int32 }
 	order := make([]place, 0, manifest.Records)
 	for i, b := range batches {
@@ -532,11 +547,14 @@ func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, b
 		all += words[f]
 	}
 	needs, exact := len(manifest.Needs), len(manifest.Exact)
-	row := formats.FiltersRow{Bits: make([][]uint64, len(words))}
+	row, read := formats.FiltersRow{Bits: make([][]uint64, len(words))}, make([]uint64, all)
 	for _, at := range order {
 		b, j := batches[at.batch], int(at.row)
 		row.ID, row.Needs = ids[at.batch][j], b.codes[j*needs:][:needs]
-		bits := b.bits[j*all:][:all]
+		bits, err := kept.row(b, j, read)
+		if err != nil {
+			return [32]byte{}, err
+		}
 		for f, n := range words {
 			row.Bits[f], bits = bits[:n], bits[n:]
 		}
