@@ -18,8 +18,8 @@ import (
 // under the longest profile.
 const defaultMemory = 512 << 20
 
-// spill keeps the filters of batches beyond a limit on disk. Its methods may be called at
-// the same time.
+// spill keeps the filters of batches beyond a limit on disk. keep may be called by many at
+// the same time, and before row.
 type spill struct {
 	dir   string
 	limit int64 // bytes of filters kept in memory
@@ -31,6 +31,7 @@ type spill struct {
 	end   int64
 	seals cipher.AEAD
 	err   error // the first
+	read  []byte
 }
 
 // keep takes the filters of a batch out of memory if there are too many. An error is
@@ -53,7 +54,7 @@ func (s *spill) keep(b *batch, words int) {
 	if failed {
 		return
 	}
-	var sealed, plain []byte
+	sealed, plain := make([]byte, 0, int64(len(b.rows))*s.rowBytes(words)), make([]byte, 0, 8*words)
 	for i := range b.rows {
 		plain = plain[:0]
 		for _, w := range b.bits[i*words:][:words] {
@@ -101,11 +102,13 @@ func (s *spill) row(b *batch, i int, dst []uint64) ([]uint64, error) {
 		return b.bits[i*len(dst):][:len(dst)], nil
 	}
 	at := b.spilled + int64(i)*s.rowBytes(len(dst))
-	sealed := make([]byte, s.rowBytes(len(dst)))
-	if _, err := s.file.ReadAt(sealed, at); err != nil {
+	if s.read == nil {
+		s.read = make([]byte, s.rowBytes(len(dst)))
+	}
+	if _, err := s.file.ReadAt(s.read, at); err != nil {
 		return nil, errorf("read back filters kept on disk in %s: %w", s.dir, because(err))
 	}
-	plain, err := s.seals.Open(sealed[:0], nonce(at), sealed, nil)
+	plain, err := s.seals.Open(s.read[:0], nonce(at), s.read, nil)
 	if err != nil {
 		return nil, errorf("filters kept on disk in %s came back changed: is the disk damaged?", s.dir)
 	}
