@@ -419,7 +419,7 @@ func TestFormatProject(t *testing.T) {
 
 func FuzzProject(f *testing.F) {
 	f.Add([]byte(exampleProject))
-	f.Add([]byte("version: 1\nproject: p\nparties: {a: &x {columns: {f: [1, b]}}, b: *x}\nfields: [{name: f, kind: date, weight: 2}]\nencoding: {filters: [{name: a, fields: f, length: 64}]}\n"))
+	f.Add([]byte("version: 1\nproject: p\nparties: {a: &x {columns: {f: [1, b]}}, b: *x}\nfields: [{name: f, kind: date, weight: 2}]\nencoding: {filters: [{name: a, fields: f, length: 64, fill: 0.25, fold: 1, rule90: true, balance: true, noise: 0.05}, {sketch: 3}], exact: f}\n"))
 	f.Add([]byte("version: 1\n? a\n: - !b &c 'd\n'\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := ParseProject("p.yaml", data)

@@ -92,11 +92,11 @@ func similarityInWords(similarity string) string {
 	case similarity == "dice":
 		return "compared by the Dice coefficient"
 	case parts[0] == "noise" && len(parts) == 2:
-		return "compared by the Dice coefficient that they had before noise, estimated"
+		return "compared by the bits in common, from which the Dice coefficient before noise is estimated"
 	case parts[0] == "xor" && (len(parts) == 3 || len(parts) == 4):
-		return fmt.Sprintf("compared by the Dice coefficient of what each bit is the XOR of %s of, %s full, estimated from the bits that differ", parts[1], shareInWords(parts[2]))
+		return fmt.Sprintf("compared by the bits that differ, from which the Dice coefficient before hardening is estimated: each bit is the XOR of %s, of a filter %s full", parts[1], shareInWords(parts[2]))
 	case parts[0] == "sketch" && len(parts) == 2:
-		return "compared by the cosine of their tokens, estimated from the bits that differ"
+		return "compared by the bits that differ, from which the cosine of their tokens is estimated"
 	}
 	return "compared by " + similarity
 }
