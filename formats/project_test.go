@@ -142,7 +142,14 @@ func TestProjectMistakes(t *testing.T) {
 		{"exact: [nhs_number]", "filters: [{name: a, fields: [sex]}]", `project.yaml line 20: filters are spelled out, so that profile, length and schema have nothing to say; leave them out`},
 		{"profile: standard", "filters: [{name: a, fields: [sex, age]}]", `project.yaml line 20: fields names "age", which is not a field of the project`},
 		{"profile: standard", "filters: [{name: a, fields: sex}, {name: a, fields: sex}]", `project.yaml line 20: the filter "a" is already in line 20`},
-		{"profile: standard", "filters: [{name: a, fields: []}]", `project.yaml line 20: a filter must be made of at least one field`},
+		{"profile: standard", "filters: [{name: a, fields: []}]", `project.yaml line 20: a filter must be made of at least one field; leave fields out for all of them`},
+		{"profile: standard", "filters: [{length: 64}, {name: record}]", `project.yaml line 20: the filter "record" is already in line 20`},
+		{"profile: standard", "filters: [{fold: 2, folds: 2}]", `project.yaml line 20: unknown setting in a filter; did you mean "fold"? (known there: name, fields, length, fill, fold, rule90, balance, noise, sketch)`},
+		{"profile: standard", "filters: [{fill: 50%}]", `project.yaml line 20: fill must be a number from 0 and below 1 with at most three decimals, such as 0.25`},
+		{"profile: standard", "filters: [{noise: 1}]", `project.yaml line 20: noise must be a number from 0 and below 1 with at most three decimals, such as 0.25`},
+		{"profile: standard", "filters: [{fold: twice}]", `project.yaml line 20: fold must be a number from 0 to 9`},
+		{"profile: standard", "filters: [{balance: yes please}]", `project.yaml line 20: balance must be true or false`},
+		{"profile: standard", "filters: [{sketch: 3, fold: 1}]", `project.yaml line 20: a sketch has no fill, fold, rule90, balance or noise; leave them out`},
 		{"threshold: 0.850", "threshold: 85%", `project.yaml line 23: threshold must be auto, or a number above 0 and at most 1, such as 0.85`},
 		{"threshold: 0.850", "threshold: 0.000", `project.yaml line 23: threshold must be auto, or a number above 0 and at most 1, such as 0.85`},
 		{"threshold: 0.850", "threshold: 1.01", `project.yaml line 23: threshold must be auto, or a number above 0 and at most 1, such as 0.85`},
@@ -343,7 +350,17 @@ func drawProject(t *rapid.T) *Project {
 	fields := rapid.SliceOfNDistinct(rapid.SampledFrom(names[:cut]), 1, cut, rapid.ID)
 	if rapid.Bool().Draw(t, "spelled out") {
 		for _, n := range rapid.SliceOfNDistinct(field, 1, 3, rapid.ID).Draw(t, "filters") {
-			p.Encoding.Filters = append(p.Encoding.Filters, ProjectFilter{Name: n, Length: bits.Draw(t, "length"), Fields: fields.Draw(t, "of")})
+			f := ProjectFilter{Name: n, Length: bits.Draw(t, "length")}
+			if rapid.Bool().Draw(t, "of some") {
+				f.Fields = fields.Draw(t, "of")
+			}
+			if rapid.Bool().Draw(t, "sketch") {
+				f.Sketch = rapid.IntRange(1, 9).Draw(t, "hashes")
+			} else {
+				f.Fill, f.Noise = float64(rapid.IntRange(0, 999).Draw(t, "fill"))/1000, float64(rapid.IntRange(0, 999).Draw(t, "noise"))/1000
+				f.Fold, f.Rule90, f.Balance = rapid.IntRange(0, 9).Draw(t, "fold"), rapid.Bool().Draw(t, "rule 90"), rapid.Bool().Draw(t, "balance")
+			}
+			p.Encoding.Filters = append(p.Encoding.Filters, f)
 		}
 	} else if p.Encoding.Profile = rapid.SampledFrom(profiles).Draw(t, "profile"); p.Encoding.Profile == "clkhash" {
 		p.Encoding.Schema = text.Draw(t, "schema")
@@ -414,7 +431,7 @@ func TestFormatProject(t *testing.T) {
 
 func FuzzProject(f *testing.F) {
 	f.Add([]byte(exampleProject))
-	f.Add([]byte("version: 1\nproject: p\nparties: {a: &x {columns: {f: [1, b]}}, b: *x}\nfields: [{name: f, kind: date, weight: 2}]\nencoding: {filters: [{name: a, fields: f, length: 64}]}\n"))
+	f.Add([]byte("version: 1\nproject: p\nparties: {a: &x {columns: {f: [1, b]}}, b: *x}\nfields: [{name: f, kind: date, weight: 2}]\nencoding: {filters: [{name: a, fields: f, length: 64, fill: 0.25, fold: 1, rule90: true, balance: true, noise: 0.05}, {sketch: 3}], exact: f}\n"))
 	f.Add([]byte("version: 1\n? a\n: - !b &c 'd\n'\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := ParseProject("p.yaml", data)

@@ -139,8 +139,8 @@ func (p *Project) formatParty(line func(string, ...any), party *ProjectParty) {
 func (p *Project) formatEncoding(line func(string, ...any)) {
 	e := &p.Encoding
 	line("# How filters are made: a profile (%s), or filters spelled out, each over some fields:", strings.Join(profiles, ", "))
-	line("#   filters: [{name: person, fields: [forename, surname, birth_date]}, {name: place, fields: [postcode]}]")
-	line("# exact: [nhs_number] also sends a field as an exact key.")
+	line("#   filters: [{name: all, length: 8192, fold: 2}, {name: person, fields: [forename, surname, birth_date], sketch: 3, length: 4096}]")
+	line("# exact: [nhs_number] also sends a field as an exact key. hash refuses weak choices without --accept-weak and a reason.")
 	line("encoding:")
 	if e.Profile != "" {
 		line("  profile: %s", yamlText(e.Profile))
@@ -155,15 +155,31 @@ func (p *Project) formatEncoding(line func(string, ...any)) {
 		line("  filters:")
 	}
 	for _, f := range e.Filters {
-		length := ""
-		if f.Length != 0 {
-			length = fmt.Sprintf("length: %d, ", f.Length)
-		}
-		line("    - {name: %s, %sfields: %s}", yamlText(f.Name), length, yamlList(f.Fields))
+		line("    - {%s}", strings.Join(f.settings(), ", "))
 	}
 	if e.Exact != nil {
 		line("  exact: %s", yamlList(e.Exact))
 	}
+}
+
+// settings writes those of a filter that are not what they would be without.
+func (f *ProjectFilter) settings() []string {
+	out := []string{"name: " + yamlText(f.Name)}
+	add := func(there bool, format string, value any) {
+		if there {
+			out = append(out, fmt.Sprintf(format, value))
+		}
+	}
+	number := func(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+	add(f.Sketch != 0, "sketch: %d", f.Sketch)
+	add(f.Length != 0, "length: %d", f.Length)
+	add(f.Fill != 0, "fill: %s", number(f.Fill))
+	add(f.Fold != 0, "fold: %d", f.Fold)
+	add(f.Rule90, "rule90: %t", true)
+	add(f.Balance, "balance: %t", true)
+	add(f.Noise != 0, "noise: %s", number(f.Noise))
+	add(f.Fields != nil, "fields: %s", yamlList(f.Fields))
+	return out
 }
 
 // yamlText writes a text so that YAML cannot take it for anything else: names and numbers of ours bare, all else in quotation marks.

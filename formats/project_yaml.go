@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -321,6 +322,35 @@ func (y *yamlReader) bits(n ast.Node, what string) int {
 		y.fail(y.line(n), "%s must be a number of bits from 1 to %d", what, maxFilterBits)
 	}
 	return bits
+}
+
+// share returns a number from 0 and below 1, of at most three decimals, 0 when it is absent.
+func (y *yamlReader) share(n ast.Node, what string) float64 {
+	if n == nil {
+		return 0
+	}
+	text := y.text(n, what)
+	if y.err == nil && !shareForm.MatchString(text) {
+		y.fail(y.line(n), "%s must be a number from 0 and below 1 with at most three decimals, such as 0.25", what)
+	}
+	x, _ := strconv.ParseFloat(text, 64)
+	return x
+}
+
+// digit returns a number from 0 to 9, 0 when it is absent.
+func (y *yamlReader) digit(n ast.Node, what string) int {
+	if n == nil {
+		return 0
+	}
+	text := y.text(n, what)
+	if y.err == nil && (len(text) != 1 || text[0] < '0' || text[0] > '9') {
+		y.fail(y.line(n), "%s must be a number from 0 to 9", what)
+		return 0
+	}
+	if y.err != nil {
+		return 0
+	}
+	return int(text[0] - '0')
 }
 
 // choice returns one of the known words, or the default when n is absent.

@@ -23,22 +23,6 @@ import (
 
 const clkhashProfile = "clkhash"
 
-// schemaFingerprint is the schema fingerprint that the filters of a project carry.
-func schemaFingerprint(p *formats.Project, path string) (string, error) {
-	if p.Encoding.Profile == clkhashProfile {
-		schema, err := clkhashSchemaOf(p, path)
-		if err != nil {
-			return "", err
-		}
-		return clkhashFingerprint(p.Name, schema), nil
-	}
-	s, err := schemaOf(p)
-	if err != nil {
-		return "", errorf("%s: %w", path, err)
-	}
-	return s.Fingerprint(), nil
-}
-
 // clkhashSchemaOf reads the linkage schema of a project, which lies beside the project file.
 func clkhashSchemaOf(p *formats.Project, path string) (*clkhash.Schema, error) {
 	file := p.Encoding.Schema
@@ -68,38 +52,45 @@ func clkhashFields(schema *clkhash.Schema) []string {
 }
 
 // clkhashWeak is what the choice of clkhash leaves in every filters file.
-const clkhashWeak = "profile clkhash: a CLK is not hardened against the published attacks on Bloom filters"
+const clkhashWeak = "profile clkhash is not hardened against the published attacks on Bloom filters: choose profile standard where every partner can"
 
-// clkhashEncoding is how a project with the profile clkhash hashes.
-func (h *hashRun) clkhashEncoding(p *formats.Project, party *formats.ProjectParty, key *hashing.Key) (*encoding, error) {
-	if key.Project() != p.Name {
-		return nil, errorf("%s: the key is that of project %q, not of %q", h.key, key.Project(), p.Name)
-	}
-	schema, err := clkhashSchemaOf(p, h.project)
+// clkhashEncodingOf is the encoding of a project with the profile clkhash.
+func clkhashEncodingOf(p *formats.Project, path string) (*encoding, error) {
+	schema, err := clkhashSchemaOf(p, path)
 	if err != nil {
 		return nil, err
 	}
+	return &encoding{
+		clkhash: schema,
+		schema:  clkhashFingerprint(p.Name, schema),
+		fields:  clkhashFields(schema),
+		filters: []formats.FilterLayout{{Name: "record", Bits: schema.Bits(), Encoding: formats.CLKsEncoding, Similarity: "dice"}},
+		weak:    []string{clkhashWeak},
+	}, nil
+}
+
+// clkhashEncoder binds a linkage schema to the key of a run.
+func (h *hashRun) clkhashEncoder(schema *clkhash.Schema, p *formats.Project, party *formats.ProjectParty, key *hashing.Key) (*encoder, error) {
+	if key.Project() != p.Name {
+		return nil, errorf("%s: the key is that of project %q, not of %q", h.key, key.Project(), p.Name)
+	}
 	secret := key.ClkhashSecret()
 	defer clear(secret)
-	encoder, err := clkhash.New(schema, secret, clkhash.Options{})
+	made, err := clkhash.New(schema, secret, clkhash.Options{})
 	if err != nil {
 		return nil, errorf("%s: %w", p.Encoding.Schema, err)
 	}
 	for _, w := range schema.Warnings() {
 		h.app.ui.warnf("%s: %s", p.Encoding.Schema, w)
 	}
-	h.app.ui.warnf("%s", clkhashWeak)
 	words := (schema.Bits() + 63) / 64
-	return &encoding{
-		schema:  clkhashFingerprint(p.Name, schema),
-		filters: []formats.FilterLayout{{Name: "record", Bits: schema.Bits(), Encoding: formats.CLKsEncoding, Similarity: "dice"}},
-		words:   words,
-		weak:    []string{clkhashWeak},
+	return &encoder{
+		words: words,
 		columns: func(header []string) (*columnMap, error) {
 			return clkhashColumns(h.extract, header, schema, p, party)
 		},
 		worker: func() (func(*batch), func()) {
-			w := encoder.Worker()
+			w := made.Worker()
 			return func(b *batch) { b.encodeCLKs(w, words) }, w.Close
 		},
 	}, nil

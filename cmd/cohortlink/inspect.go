@@ -110,6 +110,9 @@ type projectFacts struct {
 	Parties []string `json:"parties"`
 	Fields  []string `json:"fields"`
 	Needs   []string `json:"needs"`
+	Filters []string `json:"filters"`
+	Exact   []string `json:"exact"`
+	Weak    []string `json:"weak"`
 	Schema  string   `json:"schema"`
 }
 
@@ -188,21 +191,16 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 		for _, q := range p.Parties {
 			facts.Parties = append(facts.Parties, q.Name)
 		}
-		for _, f := range p.Fields {
-			facts.Fields = append(facts.Fields, f.Name+" ("+f.Kind+")")
-		}
 		for _, n := range p.Needs {
 			facts.Needs = append(facts.Needs, n.Name)
 		}
-		if facts.Schema, err = schemaFingerprint(p, path); err != nil {
+		e, err := encodingOf(p, path)
+		if err != nil {
 			return nil, err
 		}
-		if p.Encoding.Profile == clkhashProfile {
-			schema, err := clkhashSchemaOf(p, path)
-			if err != nil {
-				return nil, err
-			}
-			facts.Fields = clkhashFields(schema)
+		facts.Schema, facts.Fields, facts.Exact, facts.Weak = e.schema, e.fields, append([]string{}, e.exact...), append([]string{}, e.weak...)
+		for _, l := range e.filters {
+			facts.Filters = append(facts.Filters, l.Name+": "+plural(l.Bits, "bit")+", "+encodingInWords(l.Encoding)+"; "+similarityInWords(l.Similarity))
 		}
 		return &inspection{What: "project file", Project: facts}, nil
 	}
@@ -282,10 +280,17 @@ func (i *inspection) lines() [][2]string {
 		}
 		add("no person twice", yesNo(f.Deduplicated))
 		for k, l := range f.FiltersManifest.Filters {
-			add("filter "+l.Name, plural(l.Bits, "bit")+", "+l.Encoding+", "+l.Similarity)
+			add("filter "+l.Name, plural(l.Bits, "bit")+": "+encodingInWords(l.Encoding))
+			add("", similarityInWords(l.Similarity)+" ("+l.Encoding+", "+l.Similarity+")")
 			if o := f.Ones[k]; f.Records > 0 {
 				add("", fmt.Sprintf("%.1f %% of bits set on average, %d to %d a record", 100*o.Mean/float64(l.Bits), o.Min, o.Max))
 			}
+		}
+		if len(f.FiltersManifest.Exact) > 0 {
+			add("exact keys", strings.Join(f.FiltersManifest.Exact, ", "))
+		}
+		for _, w := range f.Weak {
+			add("weak", w)
 		}
 		var needs []string
 		for _, n := range f.FiltersManifest.Needs {
@@ -342,6 +347,16 @@ func (i *inspection) lines() [][2]string {
 		add("fields", strings.Join(p.Fields, ", "))
 		if len(p.Needs) > 0 {
 			add("needs", strings.Join(p.Needs, ", "))
+		}
+		for _, f := range p.Filters {
+			name, what, _ := strings.Cut(f, ": ")
+			add("filter "+name, what)
+		}
+		if len(p.Exact) > 0 {
+			add("exact keys", strings.Join(p.Exact, ", "))
+		}
+		for _, w := range p.Weak {
+			add("weak", w)
 		}
 		add("schema", p.Schema)
 	case i.CLKs != nil:

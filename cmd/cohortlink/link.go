@@ -100,9 +100,11 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 			return nil, err
 		}
 		settings = p.Linkage
-		if schema, err = schemaFingerprint(p, l.project); err != nil {
+		e, err := encodingOf(p, l.project)
+		if err != nil {
 			return nil, err
 		}
+		schema = e.schema
 	}
 	if l.threshold != "" {
 		settings.Threshold = l.threshold
