@@ -196,7 +196,7 @@ func (l *linkRun) readFilters(project *formats.Project, schema string) ([]*forma
 // checkFilters refuses filters that cannot be linked.
 func checkFilters(f *formats.FiltersFile) error {
 	for _, l := range f.Manifest.Filters {
-		if err := linkage.CheckSimilarity(l.Similarity, l.Bits); err != nil {
+		if err := linkage.CheckSimilarity(l.Similarity, wholeWords(l.Bits)); err != nil {
 			return errorf("filter %q: %w", l.Name, err)
 		}
 	}
@@ -472,7 +472,7 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 	if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
 		ui.resultf("estimate   precision %.3f, recall %.3f (made without truth: see the manifest)\n", *m.Estimate.Precision, *m.Estimate.Recall)
 	}
-	l.tellEvidence(m.Evidence)
+	l.tellEvidence(m)
 	if m.Rules.TooLarge > 0 {
 		ui.warnf("%s would have had too many records to be one person, and were left apart", plural(m.Rules.TooLarge, "group"))
 	}
