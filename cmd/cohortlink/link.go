@@ -62,7 +62,7 @@ however many cores.
 	f.StringVar(&l.unit.partners, "partners", "", "the unit's file of partners: a line with the public keys of each")
 	f.StringVar(&l.unit.seenFile, "seen", "", "where the unit notes what it has linked (default: beside the identity, ending in .seen)")
 	f.BoolVar(&l.unit.older, "accept-older", false, "link filters though their party has replaced them by newer ones")
-	f.StringVar(&l.threshold, "threshold", "", "\"auto\", or the score that a link needs, such as 0.85 (default: the project's, or auto)")
+	f.StringVar(&l.threshold, "threshold", "", "\"auto\", or the score that a link needs, such as 0.85; with several filters or exact keys 0.5 is even odds (default: the project's, or auto)")
 	f.StringVarP(&l.out, "out", "o", "linked", "the folder to write")
 	f.IntVar(&l.workers, "workers", 0, "goroutines (default: one for each core)")
 	f.IntVar(&l.maxPairs, "max-pairs", linkage.DefaultMaxPairs, "candidate pairs held at most, 16 bytes each")
@@ -267,6 +267,8 @@ func howChosen(res *linkage.Result) string {
 		return "given by the analyst"
 	case res.Nothing:
 		return "no sign was found that the parties share anybody, or there are too few records to tell; only records whose filters are equal are linked"
+	case res.Evidence != nil:
+		return "chosen without truth: each pair was weighed by all filters and exact keys, and in another party that holds each person once a record's second-best match is somebody else, which tells how high strangers weigh; the threshold is where the expected balance of wrong and missed links (F1) is best"
 	default:
 		return "chosen from the scores, without truth: in another party that holds each person once, a record's second-best match is somebody else, which tells how high strangers score; the threshold is where the expected balance of wrong and missed links (F1) is best"
 	}
