@@ -120,7 +120,7 @@ func linkEvidence(ctx context.Context, parties []Party, o Options) (*Result, err
 	m.pairs = max(m.pairs, 1)
 	m.overlapping(layers)
 	rivals := c.rivals(first)
-	m.fit(c, rivals)
+	m.fit(ctx, c, rivals)
 	return first.settle(ctx, c, m, rivals, compared)
 }
 

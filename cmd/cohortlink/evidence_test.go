@@ -258,9 +258,9 @@ func (b *workbench) link(c evidenceCase) (*formats.LinkedManifest, quality.Score
 }
 
 // How much several filters and exact keys add to one filter, on an invented borough with wrong and shared NHS numbers,
-// and on sets of people with known truth. COHORTLINK_EVIDENCE=1 tries all cases, on a larger borough:
+// and on sets of people with known truth. COHORTLINK_EVIDENCE=clean or dirty tries all cases, on a larger borough:
 //
-//	COHORTLINK_EVIDENCE=1 go test -run EvidenceOnPeople -v ./cmd/cohortlink
+//	COHORTLINK_EVIDENCE=dirty go test -run EvidenceOnPeople -v ./cmd/cohortlink
 func TestEvidenceOnPeople(t *testing.T) {
 	all := os.Getenv("COHORTLINK_EVIDENCE") != ""
 	if testing.Short() {
@@ -307,6 +307,13 @@ func TestEvidenceOnPeople(t *testing.T) {
 			)
 		}
 		dir, parties := synthesise(t, people, 3)
+		if setting := os.Getenv("COHORTLINK_EVIDENCE"); setting == "dirty" {
+			dir = filepath.Join(t.TempDir(), "dirty")
+			invent := synthRun{app: quietApp(new(bytes.Buffer)), people: people, practices: 3, seed: 11, setting: setting, council: "index"}
+			if _, err := invent.run(t.Context(), dir); err != nil {
+				t.Fatal(err)
+			}
+		}
 		f1 := run(openWorkbench(t, dir, filepath.Join(dir, "project.yaml"), parties, filepath.Join(dir, "truth.csv")), cases)
 		if f1[1] < f1[0] || f1[2] < f1[0] || f1[2] < 0.99 {
 			t.Errorf("F1 is %.4f by one filter, %.4f with exact keys and %.4f with three filters and exact keys", f1[0], f1[1], f1[2])

@@ -265,6 +265,8 @@ func howChosen(res *linkage.Result) string {
 	switch {
 	case !res.Auto:
 		return "given by the analyst"
+	case res.Nothing && res.Evidence != nil:
+		return "no sign was found that the parties share anybody, or there are too few records to tell; only pairs of overwhelming weight are linked"
 	case res.Nothing:
 		return "no sign was found that the parties share anybody, or there are too few records to tell; only records whose filters are equal are linked"
 	case res.Evidence != nil:
