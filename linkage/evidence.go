@@ -466,6 +466,12 @@ func (c *candidates) expected(m *model, v *rivals, pairs []Pair, order []int32) 
 	return x
 }
 
+// leastWeight is the least that a threshold is put at: odds of 256 to one against. Where
+// nothing lies between true pairs and strangers every threshold between is as good to the
+// second-best model, and the few strangers who do lie there would be linked. On the sets
+// it was tried on the threshold is never below -6.
+const leastWeight = -8
+
 // choose takes the threshold from the second-best candidates, as for a single filter: on
 // every set it was tried on that is the better judge, since it sees brothers for what they
 // are where weights take a shared surname and address for two witnesses. But where a party
@@ -474,6 +480,9 @@ func (c *candidates) expected(m *model, v *rivals, pairs []Pair, order []int32) 
 // worse of the two opinions of F1 is best.
 func (x *expectation) choose(null *nullModel, duplicates bool) Threshold {
 	t := null.choose(nil)
+	if t.Score() < weightScore(leastWeight) {
+		t = null.at(ratio(step(weightScore(leastWeight))))
+	}
 	if k := step(t.Score()); !duplicates || t.Nothing || x.precision[k] >= 0.9 {
 		return t
 	}
