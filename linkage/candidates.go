@@ -194,4 +194,3 @@ func (c *candidates) sort() {
 		c.a[i], c.b[i] = int32(p>>32), int32(p)
 	}
 }
-

@@ -18,8 +18,9 @@
 //
 // How alike two filters are is scored by what their file says of them (similarity.go).
 // Where records have several filters, or exact keys, each filter is sampled and compared
-// as above, the pairs that any of them or an equal key brings together are weighed by all
-// (candidates.go, fs.go, evidence.go), and 1 and 3 are done with the weights in place of scores.
+// as above, the pairs that any of them or an equal key brings together are weighed by
+// all (candidates.go, fs.go, evidence.go), and 1 and 3 are done with the weights in place
+// of scores.
 //
 // Records are numbered across parties in a canonical order, parties by name and
 // records by record ID, and every step depends on nothing else: neither the order
