@@ -21,6 +21,7 @@ const (
 	LinkedPeopleFile   = "people.parquet"
 	LinkedNeedsFile    = "needs.parquet"
 	LinkedPairsFile    = "pairs.parquet"
+	LinkedEvidenceFile = "evidence.parquet"
 	LinkedSecretFile   = "person.secret"
 	LinkedLinksFolder  = "links"
 	LinkedRowsSuffix   = ".rows.csv" // in the folder of links, after the name of a party that sent CLKs
@@ -32,6 +33,21 @@ var (
 	NeedsColumns  = []Column{{"record_id", TableString}, {"need", TableString}, {"value", TableString}}
 	PairsColumns  = []Column{{"record_a", TableString}, {"record_b", TableString}, {"score", TableFloat64}, {"accepted", TableBool}, {"stage", TableString}}
 )
+
+// EvidenceColumns are the columns of evidence.parquet, which has a row for each row of
+// pairs.parquet where records have several filters or exact keys: what all of it weighs, in
+// log₂ of the odds, and what each filter (a score) and exact key (agree, disagree, absent)
+// said.
+func EvidenceColumns(filters, exact []string) []Column {
+	columns := []Column{{"record_a", TableString}, {"record_b", TableString}, {"weight", TableFloat64}, {"probability", TableFloat64}}
+	for _, f := range filters {
+		columns = append(columns, Column{"filter_" + f, TableFloat64})
+	}
+	for _, e := range exact {
+		columns = append(columns, Column{"exact_" + e, TableString})
+	}
+	return columns
+}
 
 // LinkedManifest says what a linked folder came from, how it was made, and how good
 // it is thought to be. It stays at the unit: its counts are exact.
@@ -50,13 +66,14 @@ type LinkedManifest struct {
 	Threshold LinkedThreshold `json:"threshold"`
 	Estimate  LinkedEstimate  `json:"estimate"`
 
-	Compared uint64       `json:"pairs_compared"`
-	Floor    float64      `json:"pairs_floor"` // pairs that score less were not kept
-	Kept     int          `json:"pairs_kept"`
-	Persons  int          `json:"persons"`
-	Records  int          `json:"records"`
-	Rules    LinkedRules  `json:"rules"`
-	Files    []LinkedFile `json:"files"` // the tables, with their digests
+	Compared uint64          `json:"pairs_compared"`
+	Floor    float64         `json:"pairs_floor"` // pairs that score less were not kept
+	Kept     int             `json:"pairs_kept"`
+	Persons  int             `json:"persons"`
+	Records  int             `json:"records"`
+	Rules    LinkedRules     `json:"rules"`
+	Evidence *LinkedEvidence `json:"evidence,omitempty"` // where records have several filters or exact keys
+	Files    []LinkedFile    `json:"files"`              // the tables, with their digests
 }
 
 // LinkedParty is one input.
@@ -75,11 +92,12 @@ type LinkedParty struct {
 
 // LinkedSettings are what the analyst chose.
 type LinkedSettings struct {
-	Threshold string `json:"threshold"`
-	PersonIDs string `json:"person_ids"`
-	Bits      int    `json:"filter_bits"`
-	Encoding  string `json:"encoding"`
-	Kernel    string `json:"kernel"`
+	Threshold  string `json:"threshold"`
+	PersonIDs  string `json:"person_ids"`
+	Bits       int    `json:"filter_bits"`
+	Encoding   string `json:"encoding"`
+	Similarity string `json:"similarity"`
+	Kernel     string `json:"kernel"`
 }
 
 // LinkedThreshold is the score that links need.
@@ -101,6 +119,35 @@ type LinkedEstimate struct {
 type LinkedRules struct {
 	SameParty int `json:"same_party"`
 	TooLarge  int `json:"too_large"`
+}
+
+// LinkedEvidence says how several filters and exact keys were weighed against each other.
+type LinkedEvidence struct {
+	Filters []LinkedFilter   `json:"filters"`
+	Exact   []LinkedExactKey `json:"exact"`
+	// Weight and Probability are those of a pair at the threshold.
+	Weight      float64 `json:"threshold_weight"`
+	Probability float64 `json:"threshold_probability"`
+	// Contradicted counts pairs that agree on an exact key and that no filter bears out.
+	Contradicted int `json:"contradicted"`
+	Shared       int `json:"shared_values"` // values of exact keys that too many records share to bring pairs together
+	// What the weights alone make of the links, beside the estimate. Nil where there is nothing to say.
+	Precision *float64 `json:"precision_by_weight"`
+	Recall    *float64 `json:"recall_by_weight"`
+}
+
+// LinkedFilter is one of several filters.
+type LinkedFilter struct {
+	Name       string `json:"name"`
+	Bits       int    `json:"bits"`
+	Encoding   string `json:"encoding"`
+	Similarity string `json:"similarity"`
+}
+
+// LinkedExactKey is an exact key.
+type LinkedExactKey struct {
+	Name      string  `json:"name"`
+	Agreement float64 `json:"agreement"` // of records of one person that both have it, estimated
 }
 
 // LinkedFile is a file of the folder.

@@ -25,15 +25,20 @@ type Party struct {
 	// then never compared with each other, nor joined.
 	Deduplicated bool
 	IDs          []RecordID
-	Bits         []uint64 // Length/64 words for each record
+	Bits         []uint64     // Length/64 words for each record
+	More         [][]uint64   // of each further filter, the same
+	Exact        [][]ExactKey // of each exact key, one for each record
 }
 
 // Options says how to link. The zero value chooses everything.
 type Options struct {
-	Length    int            // bits of a filter, the same for all parties
-	Threshold *overlap.Ratio // nil: chosen from the scores
-	Workers   int            // 0: one for each core
-	MaxPairs  int            // candidate pairs kept at most; 0: DefaultMaxPairs
+	Length     int            // bits of a filter, the same for all parties
+	Similarity string         // what filters are scored by (similarity.go); "": dice
+	More       []Filter       // further filters of a record
+	Exact      []string       // names of exact keys
+	Threshold  *overlap.Ratio // nil: chosen from the scores
+	Workers    int            // 0: one for each core
+	MaxPairs   int            // candidate pairs kept at most; 0: DefaultMaxPairs
 	// Progress is told the pairs compared so far, from any goroutine, about ten times
 	// a second or less. May be nil.
 	Progress func(stage string, done, total uint64)
@@ -45,7 +50,7 @@ const DefaultMaxPairs = 50_000_000
 // A Pair is two records, by number, with a score at or above the floor. A < B.
 type Pair struct {
 	A, B  int32
-	Score float64 // Dice coefficient, 0 to 1
+	Score float64 // 0 to 1
 }
 
 // A Result is who is who.
@@ -62,6 +67,7 @@ type Result struct {
 	Floor    float64 // pairs below were not kept
 	Compared uint64  // pairs compared
 	Rules    RuleCounts
+	Evidence *Evidence // where records have several filters or exact keys
 }
 
 // Party returns the party of a record number.
@@ -88,6 +94,7 @@ func (r *Result) Accepted(p Pair) bool { return r.Person[p.A] == r.Person[p.B] }
 type run struct {
 	Options
 	words   int
+	measure *measure
 	parties []party
 	layout  *overlap.Layout
 	ones    []uint16 // of each record, by number
@@ -106,6 +113,9 @@ type party struct {
 // Link finds the persons among the parties' records. ctx ends it early, with
 // ctx's error. Errors otherwise name the party and what is wrong with what it sent.
 func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
+	if len(o.More)+len(o.Exact) > 0 {
+		return linkEvidence(ctx, parties, o)
+	}
 	r, err := newRun(parties, o)
 	if err != nil {
 		return nil, err
@@ -114,27 +124,36 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	model := newNullModel(sample, nil)
-	chosen := model.choose(r.Options.Threshold)
+	choose := func(m *nullModel) Threshold { return m.choose(r.Options.Threshold) }
+	chosen := choose(newNullModel(sample, nil))
 	floor := sample.floor(chosen.Score(), r.MaxPairs, len(r.ones))
 	pairs, compared, err := r.scan(ctx, floor)
 	if err != nil {
 		return nil, err
 	}
+	return r.result(ctx, pairs, r.refine(sample, pairs, chosen, floor, choose), floor, compared)
+}
 
-	// Where a party may hold a person twice, the first estimate had to guess which
-	// records are the same person again. Now that there are persons, estimate again.
-	if r.hasDuplicates() && r.Options.Threshold == nil && !chosen.Nothing {
-		for range refinements {
-			person, _, _ := Persons(r.first, r.clean(), pairs, chosen.Score(), value(floor))
-			next := newNullModel(sample, person).choose(nil)
-			if next.Nothing || next.Score() < value(floor) || next.Ratio == chosen.Ratio {
-				break
-			}
-			chosen = next
-		}
+// refine chooses the threshold again where a party may hold a person twice. The first
+// estimate had to guess which records are the same person again; now that there are
+// pairs, and so persons, it need not.
+func (r *run) refine(s *sample, pairs []Pair, chosen Threshold, floor overlap.Ratio, choose func(*nullModel) Threshold) Threshold {
+	if !r.hasDuplicates() || r.Options.Threshold != nil || chosen.Nothing {
+		return chosen
 	}
+	for range refinements {
+		person, _, _ := Persons(r.first, r.clean(), pairs, chosen.Score(), value(floor))
+		next := choose(newNullModel(s, person))
+		if next.Nothing || next.Score() < value(floor) || next.Ratio == chosen.Ratio {
+			break
+		}
+		chosen = next
+	}
+	return chosen
+}
 
+// result forms the persons.
+func (r *run) result(ctx context.Context, pairs []Pair, chosen Threshold, floor overlap.Ratio, compared uint64) (*Result, error) {
 	res := &Result{Clean: r.clean(), First: r.first, Pairs: pairs, Threshold: chosen, Floor: value(floor), Compared: compared}
 	for _, p := range r.parties {
 		res.Parties = append(res.Parties, p.name)
@@ -152,8 +171,9 @@ func newRun(parties []Party, o Options) (*run, error) {
 	if len(parties) == 0 {
 		return nil, errors.New("there is nothing to link: name at least one filters file")
 	}
-	if o.Length <= 0 || o.Length%64 != 0 || o.Length > overlap.MaxBits {
-		return nil, fmt.Errorf("filters of %d bits cannot be linked: the length must be a multiple of 64, at most %d", o.Length, overlap.MaxBits)
+	measure, err := newMeasure(o.Similarity, o.Length)
+	if err != nil {
+		return nil, err
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -161,7 +181,7 @@ func newRun(parties []Party, o Options) (*run, error) {
 	if o.MaxPairs <= 0 {
 		o.MaxPairs = DefaultMaxPairs
 	}
-	r := &run{Options: o, words: o.Length / 64}
+	r := &run{Options: o, words: o.Length / 64, measure: measure}
 
 	sorted := slices.Clone(parties)
 	slices.SortFunc(sorted, func(a, b Party) int { return strings.Compare(a.Name, b.Name) })
@@ -210,7 +230,6 @@ func newRun(parties []Party, o Options) (*run, error) {
 	}
 	r.first = append(r.first, len(r.ones))
 
-	var err error
 	if r.layout, err = overlap.NewLayout(o.Length, sets...); err != nil {
 		return nil, err
 	}
@@ -243,14 +262,4 @@ func (r *run) progress(stage string, done, total uint64) {
 	if r.Progress != nil {
 		r.Progress(stage, done, total)
 	}
-}
-
-// dice is the Dice coefficient of filters with p and q ones and c in common. The
-// division is correctly rounded and the terms are small, so equal fractions give
-// equal floats and different ones different floats, on every machine.
-func dice(c, p, q int) float64 {
-	if p+q == 0 {
-		return 0
-	}
-	return float64(2*c) / float64(p+q)
 }

@@ -95,14 +95,7 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 	}
 	share := min(1, max(sampleBudget, pairs/sampleShare)/max(pairs, 1))
 
-	s := &sample{}
-	sorted := slices.Clone(r.ones)
-	slices.Sort(sorted)
-	for i := range s.cuts {
-		if len(sorted) > 0 {
-			s.cuts[i] = sorted[len(sorted)*(i+1)/strata]
-		}
-	}
+	s := &sample{cuts: r.cuts()}
 	type job struct {
 		look   *look
 		rows   []int32
@@ -122,15 +115,8 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 			if a == b && r.parties[a].clean || size < 1 || n == 0 {
 				continue
 			}
-			l := &look{a: a, b: b, cleanA: r.parties[a].clean, cleanB: r.parties[b].clean, size: size, weight: float64(n) / float64(m), perRow: 2, sampled: m}
-			if !r.parties[b].clean {
-				l.perRow = ranks
-			}
-			l.best = make([]best, m*l.perRow)
-			for _, row := range rows {
-				l.ones = append(l.ones, r.ones[r.first[a]+int(row)])
-			}
-			jobs = append(jobs, &job{look: l, rows: rows})
+			l := r.newLook(a, b, size, rows)
+			jobs = append(jobs, &job{look: &l, rows: rows})
 		}
 	}
 
@@ -169,6 +155,33 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 		s.above[k] += s.above[k+1]
 	}
 	return s, nil
+}
+
+// cuts splits all records into strata of one size.
+func (r *run) cuts() (cuts [strata - 1]uint16) {
+	sorted := slices.Clone(r.ones)
+	slices.Sort(sorted)
+	for i := range cuts {
+		if len(sorted) > 0 {
+			cuts[i] = sorted[len(sorted)*(i+1)/strata]
+		}
+	}
+	return cuts
+}
+
+// newLook is a look of rows of party a against size records of party b, with nothing
+// seen yet.
+func (r *run) newLook(a, b, size int, rows []int32) look {
+	n, m := len(r.parties[a].ids), len(rows)
+	l := look{a: a, b: b, cleanA: r.parties[a].clean, cleanB: r.parties[b].clean, size: size, weight: float64(n) / float64(m), perRow: 2, sampled: m}
+	if !r.parties[b].clean {
+		l.perRow = ranks
+	}
+	l.best = make([]best, m*l.perRow)
+	for _, row := range rows {
+		l.ones = append(l.ones, r.ones[r.first[a]+int(row)])
+	}
+	return l
 }
 
 func drawRows(n, m int, stream uint64) []int32 {
@@ -222,7 +235,7 @@ func (r *run) takeLook(ctx context.Context, l *look, rows []int32, counts *[grid
 			}
 			mine := int(r.ones[r.first[l.a]+int(row)])
 			for p, c := range common[i*n:][:n] {
-				score := dice(int(c), mine, int(ones[p]))
+				score := r.measure.score(int(c), mine, int(ones[p]))
 				if position[p] == self {
 					continue
 				}

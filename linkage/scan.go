@@ -29,6 +29,7 @@ const tileRows = 8 * overlap.Chunk
 func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, error) {
 	var tiles []tile
 	var total uint64
+	rule := r.measure.rule(floor)
 	for a := range r.parties {
 		for b := a; b < len(r.parties); b++ {
 			pa, pb := &r.parties[a], &r.parties[b]
@@ -38,9 +39,9 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 			var join *overlap.Join
 			var err error
 			if a == b {
-				join, err = overlap.Within(pa.filters, floor)
+				join, err = overlap.WithinBy(pa.filters, rule)
 			} else {
-				join, err = overlap.Between(pa.filters, pb.filters, floor)
+				join, err = overlap.BetweenBy(pa.filters, pb.filters, rule)
 			}
 			if err != nil {
 				return nil, 0, fmt.Errorf("compare %q with %q: %w", pa.name, pb.name, err)
@@ -110,7 +111,7 @@ func (r *run) compare(t *tile, kept *atomic.Int64) []Pair {
 			if a > b {
 				a, b = b, a
 			}
-			out = append(out, Pair{a, b, dice(int(h.Common), int(r.ones[a]), int(r.ones[b]))})
+			out = append(out, Pair{a, b, r.measure.score(int(h.Common), int(r.ones[a]), int(r.ones[b]))})
 		}
 	})
 	return out

@@ -238,10 +238,6 @@ func (c *clksFacts) lines() [][2]string {
 	}
 }
 
-// linkWords is the length of a filter in words of 64 bits. What is not set beyond its
-// bits counts for nothing.
-func linkWords(l formats.FilterLayout) int { return (l.Bits + 63) / 64 }
-
 // tellCLKs says where the parties that sent CLKs find their persons.
 func (l *linkRun) tellCLKs() {
 	if len(l.clksFrom) > 0 {

@@ -34,7 +34,9 @@ party. Writes the folder linked/:
   links/PARTY.links or links/PARTY.csv   goes back to the party: a person ID for
                     each of its records; sealed for the party (.links) when its age
                     key is in the file of partners
-  people.parquet, needs.parquet, pairs.parquet   stay at the unit
+  people.parquet, needs.parquet, pairs.parquet   stay at the unit; so does
+                    evidence.parquet, where records have several filters or exact
+                    keys: what each of them says of each pair
   manifest.json     what was linked, how, and how good it is thought to be
   person.secret     what person IDs are made with; keep it with the folder
 
@@ -65,7 +67,7 @@ however many cores.
 	f.StringVar(&l.unit.partners, "partners", "", "the unit's file of partners: a line with the public keys of each")
 	f.StringVar(&l.unit.seenFile, "seen", "", "where the unit notes what it has linked (default: beside the identity, ending in .seen)")
 	f.BoolVar(&l.unit.older, "accept-older", false, "link filters though their party has replaced them by newer ones")
-	f.StringVar(&l.threshold, "threshold", "", "\"auto\", or the Dice score that a link needs, such as 0.85 (default: the project's, or auto)")
+	f.StringVar(&l.threshold, "threshold", "", "\"auto\", or the score that a link needs, such as 0.85; with several filters or exact keys 0.5 is even odds (default: the project's, or auto)")
 	f.StringVarP(&l.out, "out", "o", "linked", "the folder to write")
 	f.IntVar(&l.workers, "workers", 0, "goroutines (default: one for each core)")
 	f.IntVar(&l.maxPairs, "max-pairs", linkage.DefaultMaxPairs, "candidate pairs held at most, 16 bytes each")
@@ -134,15 +136,10 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	if err := l.unit.check(l.sealable(files)); err != nil {
 		return nil, err
 	}
-	first := files[0].Manifest.Filters[0]
-	options.Length = 64 * linkWords(first)
+	describe(&options, &files[0].Manifest)
 	var parties []linkage.Party
 	for _, f := range files {
-		ids := make([]linkage.RecordID, len(f.IDs))
-		for i, id := range f.IDs {
-			ids[i] = linkage.RecordID(id)
-		}
-		parties = append(parties, linkage.Party{Name: f.Header.Party, Deduplicated: f.Manifest.Deduplicated, IDs: ids, Bits: f.Bits[0]})
+		parties = append(parties, partyOf(f))
 		if len(f.IDs) == 0 {
 			ui.warnf("party %q has no records", f.Header.Party)
 		}
@@ -195,8 +192,8 @@ func (l *linkRun) readFilters(project *formats.Project, schema string) ([]*forma
 		if schema != "" && f.Header.Schema != schema {
 			return nil, errorf("%s was hashed by another schema than that of %s\nhave the partner hash again with the project file of today", p, l.project)
 		}
-		if len(f.Manifest.Filters) != 1 || f.Manifest.Filters[0].Similarity != "dice" || f.Manifest.Filters[0].Bits%64 != 0 && f.Manifest.Filters[0].Encoding != formats.CLKsEncoding {
-			return nil, errorf("%s holds filters that this version of cohortlink cannot link", p)
+		if err := checkFilters(f); err != nil {
+			return nil, errorf("%s: %w", p, err)
 		}
 	}
 	if files, err = l.joinCLKs(files, clks, project); err != nil {
@@ -210,11 +207,21 @@ func (l *linkRun) readFilters(project *formats.Project, schema string) ([]*forma
 	return files, nil
 }
 
+// checkFilters refuses filters that cannot be linked.
+func checkFilters(f *formats.FiltersFile) error {
+	for _, l := range f.Manifest.Filters {
+		if err := linkage.CheckSimilarity(l.Similarity, wholeWords(l.Bits)); err != nil {
+			return errorf("filter %q: %w", l.Name, err)
+		}
+	}
+	return nil
+}
+
 func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings formats.ProjectLinkage) *formats.LinkedManifest {
 	h, layout := files[0].Header, files[0].Manifest.Filters[0]
 	m := &formats.LinkedManifest{
 		Version: 1, Tool: tool(), Project: h.Project, Schema: h.Schema, Key: h.Key, Created: time.Now().UTC().Format(time.DateOnly),
-		Settings: formats.LinkedSettings{Threshold: settings.Threshold, PersonIDs: settings.PersonIDs, Bits: layout.Bits, Encoding: layout.Encoding, Kernel: overlap.Kernel()},
+		Settings: formats.LinkedSettings{Threshold: settings.Threshold, PersonIDs: settings.PersonIDs, Bits: layout.Bits, Encoding: layout.Encoding, Similarity: layout.Similarity, Kernel: overlap.Kernel()},
 		Compared: res.Compared, Floor: res.Floor, Kept: len(res.Pairs), Persons: res.Persons, Records: len(res.IDs),
 		Rules: formats.LinkedRules{SameParty: res.Rules.SameParty, TooLarge: res.Rules.TooLarge},
 	}
@@ -232,6 +239,7 @@ func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings form
 		})
 	}
 	m.Needs = needsOf(files)
+	m.Evidence = evidenceOf(&files[0].Manifest, res)
 	return m
 }
 
@@ -271,8 +279,12 @@ func howChosen(res *linkage.Result) string {
 	switch {
 	case !res.Auto:
 		return "given by the analyst"
+	case res.Nothing && res.Evidence != nil:
+		return "no sign was found that the parties share anybody, or there are too few records to tell; only pairs of overwhelming weight are linked"
 	case res.Nothing:
 		return "no sign was found that the parties share anybody, or there are too few records to tell; only records whose filters are equal are linked"
+	case res.Evidence != nil:
+		return "chosen without truth: each pair was weighed by all filters and exact keys, and in another party that holds each person once a record's second-best match is somebody else, which tells how high strangers weigh; the threshold is where the expected balance of wrong and missed links (F1) is best"
 	default:
 		return "chosen from the scores, without truth: in another party that holds each person once, a record's second-best match is somebody else, which tells how high strangers score; the threshold is where the expected balance of wrong and missed links (F1) is best"
 	}
@@ -291,7 +303,7 @@ type linkedWriter struct {
 }
 
 func (w *linkedWriter) write() error {
-	for _, step := range []func() error{w.links, w.people, w.needs, w.pairs, w.rest} {
+	for _, step := range []func() error{w.links, w.people, w.needs, w.pairs, w.evidence, w.rest} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -483,6 +495,7 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 	if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
 		ui.resultf("estimate   precision %.3f, recall %.3f (made without truth: see the manifest)\n", *m.Estimate.Precision, *m.Estimate.Recall)
 	}
+	l.tellEvidence(m)
 	if m.Rules.TooLarge > 0 {
 		ui.warnf("%s would have had too many records to be one person, and were left apart", plural(m.Rules.TooLarge, "group"))
 	}

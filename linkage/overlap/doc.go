@@ -1,6 +1,6 @@
 // Package overlap counts the bits that two filters have in common, for every pair of two
-// sets of filters, as fast as the machine allows, and finds exactly the pairs whose Dice
-// coefficient is at least a threshold. It does not know what a filter stands for: no
+// sets of filters, as fast as the machine allows, and finds exactly the pairs whose
+// similarity is at least a threshold. It does not know what a filter stands for: no
 // record, party, person, key or file, only rows of 64-bit words and their row numbers.
 //
 // # The story
@@ -15,8 +15,8 @@
 //     block is loaded once for four.
 //  2. The kernels count the bits that differ, not those in common: with ones(a) and
 //     ones(b) known, one follows from the other, and only the first grows as words are
-//     read. Dice ≥ t is the same as "at most d bits differ" for a d that depends on
-//     ones(a)+ones(b) alone (limits.go). So a block is left as soon as its first words
+//     read. Dice ≥ t, like every [Rule], is the same as "at most d bits differ" for a d
+//     that depends on ones(a)+ones(b) alone (limits.go). So a block is left as soon as its first words
 //     differ too much: at the checkpoint, whose place is chosen by timing (tune.go).
 //     Those that are not left are put on a list without a branch, and counted later.
 //  3. The AVX kernels store running XORs of the words, P[k] = w[0]^…^w[k]. The XOR of two
@@ -32,9 +32,9 @@
 //
 // # Other similarities
 //
-// [Hit.Common], [Filters.Common] and [Filters.Ones] are enough for any coefficient of two
-// bit sets: with c bits in common and p, q ones, Dice is 2c/(p+q), Jaccard c/(p+q-c),
-// cosine c/√(pq), and the Hamming distance p+q-2c. Jaccard ≥ j is Dice ≥ 2j/(1+j), exactly,
-// so a Jaccard threshold of n/d is the [Ratio] 2n/(n+d). A Hamming threshold would replace
-// the table in limits.go and nothing else.
+// A [Rule] is not only Dice: with c bits in common and p, q ones it is any bound on c that
+// is straight in p+q, or the larger of several. Dice is 2c/(p+q) and the Hamming distance
+// p+q-2c, and Jaccard c/(p+q-c) ≥ j is Dice ≥ 2j/(1+j), exactly, so a Jaccard threshold of
+// n/d is the [Ratio] 2n/(n+d). [Hit.Common], [Filters.Common] and [Filters.Ones] are enough
+// for the value of any coefficient of two bit sets.
 package overlap

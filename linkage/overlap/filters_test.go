@@ -41,8 +41,7 @@ func FuzzParseRatio(f *testing.F) {
 func TestBoundsAreTheDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 4).Draw(t, "words") * 64
-		den := rapid.Uint32Range(1, 1e9).Draw(t, "den")
-		r := Ratio{rapid.Uint32Range(1, den).Draw(t, "num"), den}
+		r := drawRule(t, n)
 		b := newBounds(r, n)
 		p := rapid.IntRange(0, n).Draw(t, "p")
 		least, most := b.reach(p)
@@ -52,20 +51,67 @@ func TestBoundsAreTheDefinition(t *testing.T) {
 				reached := r.Reached(c, p, q)
 				reaches = reaches || reached
 				if reached != (c >= int(b.need[p+q])) {
-					t.Fatalf("%d/%d: %d and %d ones, %d in common: need is %d", r.Num, r.Den, p, q, c, b.need[p+q])
+					t.Fatalf("%v: %d and %d ones, %d in common: need is %d", r, p, q, c, b.need[p+q])
 				}
 				if reached && p+q-2*c >= int(b.limit[p+q]) {
-					t.Fatalf("%d/%d: %d and %d ones, %d in common: limit is %d", r.Num, r.Den, p, q, c, b.limit[p+q])
+					t.Fatalf("%v: %d and %d ones, %d in common: limit is %d", r, p, q, c, b.limit[p+q])
 				}
 			}
 			if reaches != (least <= q && q <= most) {
-				t.Fatalf("%d/%d: %d and %d ones: reach is %d to %d", r.Num, r.Den, p, q, least, most)
+				t.Fatalf("%v: %d and %d ones: reach is %d to %d", r, p, q, least, most)
+			}
+		}
+		if p < n {
+			// A chunk reads the tiles from the least that its first filter reaches to the most
+			// that its last one does.
+			if l, m := b.reach(p + 1); l < least || m < most {
+				t.Fatalf("%v: %d ones reach %d to %d, and one more %d to %d", r, p, least, most, l, m)
 			}
 		}
 		if !slices.IsSorted(b.limit) {
 			t.Fatal("a limit is below that of a smaller sum")
 		}
 	})
+}
+
+// drawRule draws Dice, Hamming distances, and lines of any kind, one or two.
+func drawRule(t *rapid.T, bits int) Rule {
+	switch rapid.IntRange(0, 3).Draw(t, "kind of rule") {
+	case 0:
+		den := rapid.Uint32Range(1, 1e9).Draw(t, "den")
+		return Dice(Ratio{rapid.Uint32Range(1, den).Draw(t, "num"), den})
+	case 1:
+		return Hamming(rapid.IntRange(0, bits).Draw(t, "distance"))
+	}
+	var r Rule
+	for range rapid.IntRange(1, 2).Draw(t, "lines") {
+		den := rapid.Int64Range(1, 1e9).Draw(t, "den")
+		r = append(r, Line{
+			Num: rapid.Int64Range(0, den).Draw(t, "num"), Den: den,
+			Off: rapid.Int64Range(-2*den*int64(bits), den*int64(bits)).Draw(t, "off"),
+		})
+	}
+	return r
+}
+
+// Two ways to write Dice agree, and a distance is a distance.
+func TestRulesByName(t *testing.T) {
+	for p := range 40 {
+		for q := range 40 {
+			for c := max(0, p+q-64); c <= min(p, q); c++ {
+				for _, r := range []Ratio{{1, 1000}, {1, 2}, {4, 5}, {17, 20}, {1, 1}} {
+					if Dice(r).Reached(c, p, q) != r.Reached(c, p, q) {
+						t.Fatalf("Dice %v: %d, %d ones, %d in common", r, p, q, c)
+					}
+				}
+				for _, h := range []int{0, 1, 5, 64} {
+					if Hamming(h).Reached(c, p, q) != (c > 0 && p+q-2*c <= h) {
+						t.Fatalf("distance %d: %d, %d ones, %d in common", h, p, q, c)
+					}
+				}
+			}
+		}
+	}
 }
 
 // Whatever the layout, the stored words hold the same bits: each filter is found again by

@@ -6,16 +6,15 @@ import (
 	"math/bits"
 )
 
-// A Hit is a pair of filters that reaches the threshold: row numbers of a and of b, and
-// the bits they have in common, from which 2·Common/(a.Ones(A)+b.Ones(B)) is their Dice
-// coefficient.
+// A Hit is a pair of filters that reaches the rule: row numbers of a and of b, and the bits
+// they have in common, from which, with a.Ones(A) and b.Ones(B), their similarity follows.
 type Hit struct {
 	A, B   int32
 	Common int32
 }
 
-// A Join finds every pair of filters, one of a and one of b, whose Dice coefficient is at
-// least a threshold, and no other. It is immutable and safe for concurrent use.
+// A Join finds every pair of filters, one of a and one of b, that reaches a rule, and no
+// other. It is immutable and safe for concurrent use.
 type Join struct {
 	a, b   *Filters
 	within bool // a and b are one set, and each unordered pair is wanted once
@@ -23,25 +22,41 @@ type Join struct {
 	check  int // the checkpoint, in words; the words of a filter if there is none
 }
 
-// Between prepares the join of two sets, which must have been prepared under one layout.
+// Between prepares the join of two sets, which must have been prepared under one layout,
+// by their Dice coefficient: it is [BetweenBy] with [Dice].
+func Between(a, b *Filters, t Ratio) (*Join, error) { return newDiceJoin(a, b, t, false) }
+
+// Within prepares the join of a set with itself by the Dice coefficient: it is [WithinBy]
+// with [Dice].
+func Within(f *Filters, t Ratio) (*Join, error) { return newDiceJoin(f, f, t, true) }
+
+// BetweenBy prepares the join of two sets, which must have been prepared under one layout.
 // Apart from checks it spends a few milliseconds choosing a checkpoint by timing, which
 // changes how fast hits are found, and not which or in what order.
-func Between(a, b *Filters, t Ratio) (*Join, error) { return newJoin(a, b, t, false) }
+func BetweenBy(a, b *Filters, r Rule) (*Join, error) { return newJoin(a, b, r, false) }
 
-// Within prepares the join of a set with itself. Each unordered pair of different rows is
+// WithinBy prepares the join of a set with itself. Each unordered pair of different rows is
 // found once, as A and B in an order that means nothing.
-func Within(f *Filters, t Ratio) (*Join, error) { return newJoin(f, f, t, true) }
+func WithinBy(f *Filters, r Rule) (*Join, error) { return newJoin(f, f, r, true) }
 
-func newJoin(a, b *Filters, t Ratio, within bool) (*Join, error) {
-	switch {
-	case !t.valid():
+func newDiceJoin(a, b *Filters, t Ratio, within bool) (*Join, error) {
+	if !t.valid() {
 		return nil, fmt.Errorf("threshold %d/%d must be greater than 0 and at most 1", t.Num, t.Den)
+	}
+	return newJoin(a, b, Dice(t), within)
+}
+
+func newJoin(a, b *Filters, r Rule, within bool) (*Join, error) {
+	switch {
 	case a.Bits() != b.Bits():
 		return nil, fmt.Errorf("filters of %d bits cannot be compared with filters of %d bits", a.Bits(), b.Bits())
 	case !a.layout.same(b.layout) || a.kernel != b.kernel:
 		return nil, errors.New("the two sets of filters were prepared under different layouts: prepare both under one")
 	}
-	j := &Join{a, b, within, newBounds(t, a.Bits()), a.words}
+	if err := r.check(a.Bits()); err != nil {
+		return nil, err
+	}
+	j := &Join{a, b, within, newBounds(r, a.Bits()), a.words}
 	j.check = j.tune()
 	return j, nil
 }
@@ -55,7 +70,7 @@ const hitBuffer = 1024
 
 // Pairs emits the hits of the filters of a at positions lo … hi-1 (0 ≤ lo ≤ hi ≤ a.Len();
 // it panics if they are not). The union over ranges that cover a is all hits, and each
-// comes once. Their order depends on the sets, the threshold and the range, and on
+// comes once. Their order depends on the sets, the rule and the range, and on
 // nothing else: not on the kernel, the checkpoint or the machine; and ranges that begin
 // at multiples of [Chunk] give, one after the other, what one range over all of them
 // gives. The slice is emit's until it returns; it is called with at least one hit, and
@@ -150,7 +165,7 @@ func (s *scan) setLimits(p, to int, t *tile) bool {
 // outside is how far x lies outside least … most.
 func outside(x, least, most int) int { return max(0, least-x, x-most) }
 
-// keep makes hits of the lanes of a survivor that reach the threshold themselves: the
+// keep makes hits of the lanes of a survivor that reach the rule themselves: the
 // limit was that of the tile's largest filter.
 func (s *scan) keep(group, tile int, v *survivor) {
 	p, q := group+v.row(), tile+v.block()*lanes

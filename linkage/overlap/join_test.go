@@ -20,7 +20,7 @@ func ratio(t testing.TB, s string) Ratio {
 }
 
 // definition finds the hits as the package comment defines them.
-func definition(a, b []uint64, words int, t Ratio, within bool) (hits []Hit) {
+func definition(a, b []uint64, words int, rule Rule, within bool) (hits []Hit) {
 	for i := range len(a) / words {
 		for j := range len(b) / words {
 			if within && j <= i {
@@ -28,7 +28,7 @@ func definition(a, b []uint64, words int, t Ratio, within bool) (hits []Hit) {
 			}
 			x, y := a[i*words:][:words], b[j*words:][:words]
 			c := CommonBits(x, y)
-			if t.Reached(c, onesIn(x), onesIn(y)) {
+			if rule.Reached(c, onesIn(x), onesIn(y)) {
 				hits = append(hits, Hit{int32(i), int32(j), int32(c)})
 			}
 		}
@@ -80,7 +80,7 @@ func checkJoin(t testing.TB, a, b []uint64, words int, ratio Ratio, learn bool) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantBetween, wantWithin := definition(a, b, words, ratio, false), definition(a, a, words, ratio, true)
+	wantBetween, wantWithin := definition(a, b, words, Dice(ratio), false), definition(a, a, words, Dice(ratio), true)
 	for check := 1; check <= words; check++ {
 		between.check, within.check = check, check
 		if got := sorted(between.all(), false); !slices.Equal(got, wantBetween) {
@@ -149,7 +149,7 @@ func TestJoinsAreTheDefinition(t *testing.T) {
 func TestEveryLength(t *testing.T) {
 	eachKernel(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(7, 8))
-		for words := 1; words <= MaxBits/64; words++ {
+		for _, words := range lengths() {
 			a, b := near(r, 13, words), near(r, 21, words)
 			copy(b, a)
 			fa, err := Prepare(words*64, a)
@@ -164,7 +164,7 @@ func TestEveryLength(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := sorted(j.all(), false), definition(a, b, words, ratio(t, "0.8"), false); !slices.Equal(got, want) {
+			if got, want := sorted(j.all(), false), definition(a, b, words, Dice(ratio(t, "0.8")), false); !slices.Equal(got, want) {
 				t.Fatalf("%d words: %d hits, want %d", words, len(got), len(want))
 			}
 		}
@@ -176,8 +176,7 @@ func TestJoinsAreTheDefinitionForAnyFilters(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			words := rapid.IntRange(1, 20).Draw(t, "words")
 			seed := rapid.Uint64().Draw(t, "seed")
-			den := rapid.Uint32Range(1, 1000).Draw(t, "den")
-			num := rapid.Uint32Range(1, den).Draw(t, "num")
+			rule := drawRule(t, words*64)
 			r := rand.New(rand.NewPCG(seed, 0))
 			a := near(r, rapid.IntRange(0, 40).Draw(t, "a"), words)
 			b := near(r, rapid.IntRange(0, 40).Draw(t, "b"), words)
@@ -193,17 +192,17 @@ func TestJoinsAreTheDefinitionForAnyFilters(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j, err := Between(fa, fb, Ratio{num, den})
+			j, err := BetweenBy(fa, fb, rule)
 			if err != nil {
 				t.Fatal(err)
 			}
-			mirror, err := Between(fb, fa, Ratio{num, den})
+			mirror, err := BetweenBy(fb, fa, rule)
 			if err != nil {
 				t.Fatal(err)
 			}
 			j.check = rapid.IntRange(1, words).Draw(t, "check")
 			got := sorted(j.all(), false)
-			if want := definition(a, b, words, Ratio{num, den}, false); !slices.Equal(got, want) {
+			if want := definition(a, b, words, rule, false); !slices.Equal(got, want) {
 				t.Fatalf("%d hits, want %d", len(got), len(want))
 			}
 			turned := mirror.all()
@@ -451,6 +450,19 @@ func TestJoinsRefused(t *testing.T) {
 		"threshold over 1": func() (*Join, error) { return Within(f, Ratio{3, 2}) },
 	} {
 		if _, err := try(); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	for name, rule := range map[string]Rule{
+		"no line":         {},
+		"slope over 1":    {{3, 2, 0}},
+		"slope under 0":   {{-1, 2, 0}},
+		"no denominator":  {{0, 0, 5}},
+		"beyond 64 bits":  {{1, 1 << 60, 0}},
+		"offset too big":  {{1, 2, 1 << 62}},
+		"one line of two": {{1, 2, 0}, {3, 2, 0}},
+	} {
+		if _, err := WithinBy(f, rule); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

@@ -7,8 +7,9 @@ import (
 	"slices"
 )
 
-// MaxBits is the longest filter that can be prepared.
-const MaxBits = 8192
+// MaxBits is the longest filter that can be prepared. Kernels add up the ones of two
+// filters in sixteen bits.
+const MaxBits = 16384
 
 // A Layout is the order in which the bits of filters are stored. Counts do not depend
 // on it, only the time to get them: a kernel leaves a block as soon as its first words
