@@ -126,8 +126,7 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	// records are the same person again. Now that there are persons, estimate again.
 	if r.hasDuplicates() && r.Options.Threshold == nil && !chosen.Nothing {
 		for range refinements {
-			person, _, _ := Persons(r.first, r.clean(), pairs, chosen.Score(), value(floor))
-			next := newNullModel(sample, person).choose(nil)
+			next := newNullModel(sample, r.likelySame(pairs, chosen.Score(), value(floor))).choose(nil)
 			if next.Nothing || next.Score() < value(floor) || next.Ratio == chosen.Ratio {
 				break
 			}
@@ -233,6 +232,27 @@ func (r *run) clean() []bool {
 		clean[i] = p.clean
 	}
 	return clean
+}
+
+// likelySame gives records the same number that are not to pass for strangers to each
+// other at a threshold: those joined by any chain of pairs. With a threshold too high
+// persons fall apart, and their parts, taken for strangers, would hold the threshold up
+// there (splink's fake1000). A chain of more records than are looked at for each is no
+// person, and counts as what Persons makes of it: with a threshold too low everybody
+// would be joined to everybody, and nobody be left for a stranger.
+func (r *run) likelySame(pairs []Pair, threshold, floor float64) []int32 {
+	same := connected(len(r.ones), pairs, threshold)
+	size := make([]int32, len(same))
+	for _, first := range same {
+		size[first]++
+	}
+	person, _, _ := Persons(r.first, r.clean(), pairs, threshold, floor)
+	for i, first := range same {
+		if size[first] > ranks {
+			same[i] = int32(len(same)) + person[i]
+		}
+	}
+	return same
 }
 
 // refinements is how often a threshold is chosen again with the persons that it
