@@ -237,8 +237,8 @@ func (r *run) clean() []bool {
 // likelySame gives records the same number that are not to pass for strangers to each
 // other at a threshold: those joined by any chain of pairs. With a threshold too high
 // persons fall apart, and their parts, taken for strangers, would hold the threshold up
-// there (splink's fake1000). A chain of more records than are looked at for each is no
-// person, and counts as what Persons makes of it: with a threshold too low everybody
+// there (splink's fake1000). A chain of more than mostChained records is no person, and
+// counts as what Persons makes of it: with a threshold too low everybody
 // would be joined to everybody, and nobody be left for a stranger.
 func (r *run) likelySame(pairs []Pair, threshold, floor float64) []int32 {
 	same := connected(len(r.ones), pairs, threshold)
@@ -248,12 +248,16 @@ func (r *run) likelySame(pairs []Pair, threshold, floor float64) []int32 {
 	}
 	person, _, _ := Persons(r.first, r.clean(), pairs, threshold, floor)
 	for i, first := range same {
-		if size[first] > ranks {
+		if size[first] > mostChained {
 			same[i] = int32(len(same)) + person[i]
 		}
 	}
 	return same
 }
+
+// mostChained leaves room for the largest persons seen in one party, of ten records,
+// and a few of their namesakes.
+const mostChained = 3 * ranks
 
 // refinements is how often a threshold is chosen again with the persons that it
 // made. It hardly moves after the first.

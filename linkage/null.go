@@ -467,8 +467,8 @@ const misfit = 4
 // wrongly accepted, or those missed. Two things are added up. What the model takes for
 // granted does not quite hold; by how much cannot be told without truth, so it is read
 // off sets with truth: the lost are between a quarter and four times as many as
-// expected, and may be unseen as a share of those found besides (TestEstimatesOnPeople
-// shows how often that holds). Where few records were looked at, chance is added: the
+// expected, and may be unseen as a share of those found besides (TestQualityOnPeople
+// in cmd/cohortlink shows how often that holds). Where few records were looked at, chance is added: the
 // lost as a Poisson count, known from a sample, and the noise of taking out strangers.
 func (m *nullModel) interval(k int, lost, unseen float64) (low, high float64) {
 	const z = 1.96
