@@ -111,8 +111,11 @@ type LinkedThreshold struct {
 type LinkedEstimate struct {
 	Precision *float64 `json:"precision"`
 	Recall    *float64 `json:"recall"`
-	TruePairs float64  `json:"true_pairs"`
-	Basis     string   `json:"basis"`
+	// The ends of the 95 % intervals, low and high.
+	PrecisionInterval *[2]float64 `json:"precision_interval,omitempty"`
+	RecallInterval    *[2]float64 `json:"recall_interval,omitempty"`
+	TruePairs         float64     `json:"true_pairs"`
+	Basis             string      `json:"basis"`
 }
 
 // LinkedRules counts how often a rule kept records apart.

@@ -226,7 +226,12 @@ func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings form
 		Rules: formats.LinkedRules{SameParty: res.Rules.SameParty, TooLarge: res.Rules.TooLarge},
 	}
 	m.Threshold = formats.LinkedThreshold{Value: fmt.Sprintf("%d/%d", res.Num, res.Den), Score: res.Score(), Chosen: howChosen(res)}
-	m.Estimate = formats.LinkedEstimate{Precision: finite(res.Estimate.Precision), Recall: finite(res.Estimate.Recall), TruePairs: math.Round(res.Estimate.TruePairs), Basis: estimateBasis}
+	e := res.Estimate
+	m.Estimate = formats.LinkedEstimate{
+		Precision: finite(e.Precision), PrecisionInterval: estimateInterval(e.PrecisionLow, e.PrecisionHigh),
+		Recall: finite(e.Recall), RecallInterval: estimateInterval(e.RecallLow, e.RecallHigh),
+		TruePairs: math.Round(e.TruePairs), Basis: estimateBasis,
+	}
 	byName := map[string]*formats.FiltersFile{}
 	for _, f := range files {
 		byName[f.Header.Party] = f
@@ -272,7 +277,15 @@ func finite(x float64) *float64 {
 	return &x
 }
 
-const estimateBasis = `expected precision and recall of pairs, without truth: the best score of a record in another party was held against its second best, which belongs to somebody else`
+// estimateInterval is nil where there is nothing to say.
+func estimateInterval(low, high float64) *[2]float64 {
+	if math.IsNaN(low) || math.IsNaN(high) {
+		return nil
+	}
+	return &[2]float64{low, high}
+}
+
+const estimateBasis = `expected precision and recall of the pairs between parties (within the party, where there is one), without truth: the best score of a record in another party was held against its second best, which belongs to somebody else; the 95 % intervals allow for chance and for how far such estimates were off on files with known truth`
 
 // howChosen tells in words, for a board, where the threshold comes from.
 func howChosen(res *linkage.Result) string {
@@ -493,7 +506,7 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 	ui.resultf("linked %s of %s into %s, comparing %s pairs\n", plural(m.Records, "record"), parties(len(m.Parties)), plural(m.Persons, "person"), short(float64(m.Compared)))
 	ui.resultf("threshold  %.3f, %s\n", m.Threshold.Score, m.Threshold.Chosen)
 	if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
-		ui.resultf("estimate   precision %.3f, recall %.3f (made without truth: see the manifest)\n", *m.Estimate.Precision, *m.Estimate.Recall)
+		l.tellEstimate(&m.Estimate)
 	}
 	l.tellEvidence(m)
 	if m.Rules.TooLarge > 0 {
@@ -501,6 +514,26 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 	}
 	ui.resultf("wrote      %s: send links/%s back to each party\n", l.out, l.unit.linksName())
 	l.tellCLKs()
+}
+
+// tellEstimate tells the estimate with its intervals, and says which is no use.
+func (l *linkRun) tellEstimate(e *formats.LinkedEstimate) {
+	ui := l.app.ui
+	of := func(x float64, i *[2]float64) string {
+		if i == nil {
+			return fmt.Sprintf("%.3f", x)
+		}
+		return fmt.Sprintf("%.3f (95 %% interval %.3f to %.3f)", x, i[0], i[1])
+	}
+	ui.resultf("estimate   precision %s, recall %s, made without truth: see the manifest\n", of(*e.Precision, e.PrecisionInterval), of(*e.Recall, e.RecallInterval))
+	for _, w := range []struct {
+		of string
+		in *[2]float64
+	}{{"precision", e.PrecisionInterval}, {"recall", e.RecallInterval}} {
+		if w.in != nil && w.in[1]-w.in[0] > linkage.TooWide {
+			ui.resultf("           the interval of %s is too wide to judge the linkage by: have a sample of its links and near misses looked at\n", w.of)
+		}
+	}
 }
 
 func parties(n int) string {
