@@ -63,8 +63,10 @@ type Release struct {
 	order      []figure // every released figure, in an order that tells nothing
 	figures    map[figure]Figure
 	inTable    []Combination
-	everyone   bool          // every combination is listed
-	zeroMarked bool          // a mark may stand for 0 too
+	everyone   bool // every combination is listed
+	zeroMarked bool // a mark may stand for 0 too
+	questions  []Question
+	answers    [][]figure    // question -> its figures, that of all first
 	account    func() []Held // not for readers, so out of the way of fmt
 	audit      Audit
 }
@@ -84,8 +86,9 @@ type NeedValue struct {
 // Row is one figure with what it counts, for tables that hold every figure.
 type Row struct {
 	// Table is one of "people", "party", "pair", "combination", "at-least",
-	// "need", "need-party" and "need-pair".
+	// "need", "need-party", "need-pair" and "question".
 	Table   string
+	Where   string      // the condition that the persons meet, in its one spelling; "" for everybody
 	Parties []string    // the persons are in all of these (for a combination: and in no other)
 	AtLeast int         // the persons are in at least this many parties; 0 elsewhere
 	Needs   []NeedValue // the persons carry all of these
@@ -95,6 +98,7 @@ type Row struct {
 var tableNames = [...]string{
 	people: "people", parties: "party", pairs: "pair", combinations: "combination",
 	atLeast: "at-least", needs: "need", needParties: "need-party", needPairs: "need-pair",
+	asked: "question",
 }
 
 // Rule returns the rule that was applied.
@@ -174,6 +178,9 @@ func (r *Release) Rows() []Row {
 
 func (r *Release) describe(f figure) Row {
 	row := Row{Table: tableNames[f.table], AtLeast: f.k}
+	if f.where != nil {
+		row.Where = f.where.text
+	}
 	for p := f.parties; p != 0; p &= p - 1 {
 		row.Parties = append(row.Parties, r.parties[bits.TrailingZeros64(p)])
 	}
