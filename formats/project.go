@@ -36,6 +36,7 @@ type Project struct {
 	Linkage   ProjectLinkage
 	Needs     []ProjectNeed
 	Release   ProjectRelease
+	Questions []ProjectQuestion
 	Unit      string // the linkage unit's age recipient; "" when the file names none, and files are not sealed
 	UnitSigns string // the linkage unit's signing key, by which its links are known; "" when the file names none
 }
@@ -92,9 +93,19 @@ type ProjectNeed struct {
 	Line   int
 }
 
-// ProjectRelease says by which rule counts are protected.
+// ProjectRelease says by which rule counts are protected: a published one, or the project's own.
 type ProjectRelease struct {
-	Preset string // "hes", "opensafely", "ten", "gpps" or "ons"
+	Preset    string // "hes", "opensafely", "ten", "gpps" or "ons"; "" where HideBelow and RoundTo are spelled out
+	HideBelow int    // counts from 1 up to it are hidden
+	RoundTo   int    // the others are rounded to the nearest multiple of it
+}
+
+// ProjectQuestion is a question that every release answers. Its condition is read where counts are: only there is known what parties declared.
+type ProjectQuestion struct {
+	Name  string
+	Where string // "" for everybody
+	By    string // "", "parties", "needs", or the name of a need
+	Line  int
 }
 
 const maxProject = 1 << 20 // bytes
@@ -186,7 +197,7 @@ func ParseProject(name string, data []byte) (*Project, error) {
 	if err := y.version(root); err != nil {
 		return nil, err
 	}
-	top := y.section(root, "the project file", "version", "project", "parties", "fields", "encoding", "linkage", "needs", "release", "unit", "unit_signs")
+	top := y.section(root, "the project file", "version", "project", "parties", "fields", "encoding", "linkage", "needs", "release", "questions", "unit", "unit_signs")
 	p := &Project{Name: y.text(y.need(top, "project"), "project")}
 	if y.err == nil {
 		y.check(y.line(top["project"].value), CheckName("project", p.Name))
@@ -196,8 +207,8 @@ func ParseProject(name string, data []byte) (*Project, error) {
 	p.readParties(y, y.need(top, "parties"))
 	p.readEncoding(y, top["encoding"].value)
 	p.readLinkage(y, top["linkage"].value)
-	release := y.section(top["release"].value, "release", "preset")
-	p.Release.Preset = y.choice(release["preset"].value, "the preset of the release", releasePresets, "hes")
+	p.readRelease(y, top["release"].value)
+	p.readQuestions(y, top["questions"].value)
 	if unit := top["unit"].value; unit != nil {
 		p.Unit = y.text(unit, "unit")
 		if y.err == nil && !recipient.MatchString(p.Unit) {
@@ -401,6 +412,58 @@ func (p *Project) readLinkage(y *yamlReader, n ast.Node) {
 		}
 	}
 	p.Linkage.PersonIDs = y.choice(s["person_ids"].value, "person_ids", []string{"shared", "per-party"}, "shared")
+}
+
+func (p *Project) readRelease(y *yamlReader, n ast.Node) {
+	r := &p.Release
+	s := y.section(n, "release", "preset", "hide_below", "round_to")
+	r.HideBelow = y.number(s["hide_below"].value, "hide_below", "a whole number", maxReleaseNumber)
+	r.RoundTo = y.number(s["round_to"].value, "round_to", "a whole number", maxReleaseNumber)
+	own := r.HideBelow != 0 || r.RoundTo != 0
+	if !own {
+		r.Preset = "hes"
+	}
+	r.Preset = y.choice(s["preset"].value, "the preset of the release", releasePresets, r.Preset)
+	switch {
+	case y.err != nil || !own:
+	case r.Preset != "":
+		y.fail(y.line(n), "a preset says what is hidden and how the rest is rounded; leave out either it or hide_below and round_to")
+	case r.HideBelow == 0 || r.RoundTo == 0:
+		y.fail(y.line(n), "a rule of the project's own needs both hide_below and round_to, such as {hide_below: 10, round_to: 5}")
+	}
+}
+
+// maxReleaseNumber is above every threshold and rounding that leaves anything to release.
+const maxReleaseNumber = 1_000_000
+
+func (p *Project) readQuestions(y *yamlReader, n ast.Node) {
+	first := map[string]int{}
+	for _, item := range y.list(n, "questions") {
+		q := ProjectQuestion{Line: y.line(item)}
+		s := y.section(item, "a question", "name", "where", "by")
+		q.Name = y.text(y.need(s, "name"), "name")
+		if y.err == nil && !isPlainText(q.Name, 200) {
+			y.fail(q.Line, "the name of a question must be a text of at most 200 bytes on one line")
+		} else if line, twice := first[q.Name]; twice && y.err == nil {
+			y.fail(q.Line, "the question is already in line %d", line)
+		}
+		first[q.Name] = q.Line
+		for _, part := range []struct {
+			key string
+			to  *string
+		}{{"where", &q.Where}, {"by", &q.By}} {
+			if v := s[part.key].value; v != nil {
+				*part.to = y.text(v, part.key)
+				if y.err == nil && !isPlainText(*part.to, 1000) {
+					y.fail(y.line(v), "%s must be a text of at most 1000 bytes on one line", part.key)
+				}
+			}
+		}
+		if y.err == nil && q.Where == "" && q.By == "" {
+			y.fail(q.Line, "a question has where, or by, or both, such as {where: \"parties>=3\", by: needs}")
+		}
+		p.Questions = append(p.Questions, q)
+	}
 }
 
 // CheckThreshold refuses a threshold that is neither "auto" nor a decimal number above 0 and at most 1, of at most 9 decimals.
