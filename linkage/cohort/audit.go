@@ -157,7 +157,7 @@ func (a *auditor) bounds(i, attacker int) (low, high float64) {
 		low, high = marked, math.Inf(1)
 	}
 	if m := a.earlier[i]; m != nil {
-		l, h := m.bounds(a.told, attacker)
+		l, h := m.bounds(a.told, a.blind, attacker)
 		low, high = max(low, l), min(high, h)
 	}
 	for p := f.parties; p != 0; p &= p - 1 {

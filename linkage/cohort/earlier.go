@@ -82,10 +82,13 @@ type memory struct {
 	hidden    bool       // it was hidden in a release of this very linkage
 	shown     bool
 	then      [][2]int           // what it was in releases of other linkages
-	own       map[int][2]float64 // party -> what it was given
+	own       map[int][2]float64 // party -> what it was given before
+	given     map[int]float64    // party -> what it is given now
 }
 
-func (m *memory) bounds(told bool, attacker int) (low, high float64) {
+// bounds returns what an attacker knows of the figure, with blind without what it
+// is given now.
+func (m *memory) bounds(told, blind bool, attacker int) (low, high float64) {
 	k := 0
 	if told {
 		k = 1
@@ -94,6 +97,11 @@ func (m *memory) bounds(told bool, attacker int) (low, high float64) {
 	for party, own := range m.own {
 		if attacker == party || attacker == everyone {
 			low, high = max(low, own[0]), min(high, own[1])
+		}
+	}
+	for party, n := range m.given {
+		if !blind && (attacker == party || attacker == everyone) {
+			low, high = n, n
 		}
 	}
 	return low, high
@@ -109,7 +117,7 @@ func (s *sheet) memory(f figure) (*memory, int) {
 	i := s.add(f, past)
 	m := s.earlier[i]
 	if m == nil {
-		m = &memory{high: [2]float64{math.Inf(1), math.Inf(1)}, own: make(map[int][2]float64)}
+		m = &memory{high: [2]float64{math.Inf(1), math.Inf(1)}, own: make(map[int][2]float64), given: make(map[int]float64)}
 		s.earlier[i] = m
 	}
 	return m, i
@@ -135,11 +143,30 @@ func (s *sheet) recall(o Options) error {
 			}
 			s.remember(e, seen, f)
 		}
-		if err := s.give(e.Given, within, all, o.Forget); err != nil {
-			return fmt.Errorf("release %d of the ledger: %w", e.Number, err)
+		for _, g := range e.Given {
+			m, i, party, err := s.given(g, within, all)
+			switch {
+			case errors.Is(err, ErrGone) && o.Forget:
+				continue
+			case err != nil:
+				return fmt.Errorf("release %d of the ledger: %w", e.Number, err)
+			}
+			own, ok := m.own[party]
+			if !ok {
+				own[1] = math.Inf(1)
+			}
+			n, count := float64(s.exact[i]), float64(g.Count)
+			m.own[party] = [2]float64{max(own[0], min(count, n)), min(own[1], max(count, n))}
 		}
 	}
-	return s.give(o.Given, all, all, false)
+	for _, g := range o.Given {
+		m, i, party, err := s.given(g, all, all)
+		if err != nil {
+			return err
+		}
+		m.given[party] = float64(s.exact[i])
+	}
+	return nil
 }
 
 func (s *sheet) remember(e Earlier, seen Seen, f figure) {
@@ -180,28 +207,14 @@ func (s *sheet) remember(e Earlier, seen Seen, f figure) {
 	m.mark = [2]float64{min(m.mark[0], float64(low)), max(m.mark[1], float64(high))}
 }
 
-// give adds what parties know from cohorts that they were given.
-func (s *sheet) give(given []Given, within, all uint64, forget bool) error {
-	for _, g := range given {
-		seen := Seen{Table: tableNames[asked], Where: g.Where, Parties: []string{g.Party}}
-		f, err := s.recognise(seen, within, all)
-		switch {
-		case errors.Is(err, ErrGone) && forget:
-			continue
-		case err != nil:
-			return err
-		}
-		m, i := s.memory(f)
-		n := float64(s.exact[i])
-		party := slices.Index(s.parties, g.Party)
-		own, ok := m.own[party]
-		if !ok {
-			own = [2]float64{0, math.Inf(1)}
-		}
-		count := float64(g.Count)
-		m.own[party] = [2]float64{max(own[0], min(count, n)), min(own[1], max(count, n))}
+// given returns what is remembered of the members that a party was given.
+func (s *sheet) given(g Given, within, all uint64) (m *memory, i, party int, err error) {
+	f, err := s.recognise(Seen{Table: tableNames[asked], Where: g.Where, Parties: []string{g.Party}}, within, all)
+	if err != nil {
+		return nil, 0, 0, err
 	}
-	return nil
+	m, i = s.memory(f)
+	return m, i, slices.Index(s.parties, g.Party), nil
 }
 
 // maskOf returns the parties of then that are still there, and the names of the others.
