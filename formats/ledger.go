@@ -63,6 +63,7 @@ type LedgerEntry struct {
 	Rule          LedgerRule       `json:"rule"`
 	Parties       []string         `json:"parties"`
 	MarkMayBeZero bool             `json:"mark_may_be_zero"`
+	Told          bool             `json:"told"` // cohort.Audit.Told
 	Questions     []LedgerQuestion `json:"questions"`
 	Figures       []LedgerFigure   `json:"figures"`
 	Given         []LedgerGiven    `json:"given"`
@@ -228,7 +229,7 @@ func (l *Ledger) Earlier(linkage string) []cohort.Earlier {
 	var out []cohort.Earlier
 	for _, e := range l.Entries {
 		x := cohort.Earlier{
-			Number: e.Number, Parties: e.Parties, MarkMayBeZero: e.MarkMayBeZero, Same: e.Linkage == linkage,
+			Number: e.Number, Parties: e.Parties, MarkMayBeZero: e.MarkMayBeZero, Told: e.Told, Same: e.Linkage == linkage,
 			Rule: cohort.Rule{Name: e.Rule.Name, Least: e.Rule.Least, Base: e.Rule.Base, HideZero: e.Rule.HideZero},
 		}
 		for _, f := range e.Figures {
@@ -253,7 +254,7 @@ func (l *Ledger) Earlier(linkage string) []cohort.Earlier {
 func EntryOf(rel *cohort.Release) LedgerEntry {
 	r := rel.Rule()
 	e := LedgerEntry{
-		Kind: LedgerRelease, Rule: LedgerRule{r.Name, r.Least, r.Base, r.HideZero}, Parties: rel.Parties(), MarkMayBeZero: rel.MarkMayBeZero(),
+		Kind: LedgerRelease, Rule: LedgerRule{r.Name, r.Least, r.Base, r.HideZero}, Parties: rel.Parties(), MarkMayBeZero: rel.MarkMayBeZero(), Told: rel.Audit().Told,
 		Questions: []LedgerQuestion{}, Figures: []LedgerFigure{}, Given: []LedgerGiven{},
 	}
 	for _, a := range rel.Answers() {

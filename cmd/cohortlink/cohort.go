@@ -36,7 +36,7 @@ project file (share:). Each party learns of its own members that they meet the
 condition; how many they are counts as known to it in every later release.
 ` + whereHelp + exitHelp,
 		Example: `  cohortlink cohort linked --project project.yaml --where "parties>=3" -o cohort
-  cohortlink cohort linked --project project.yaml --where "frailty and council" --party council`,
+  cohortlink cohort linked --project project.yaml --where frailty --party gp-k81001`,
 		Args: args(1, 1, "one linked folder"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			r.app, r.linked = a, args[0]
@@ -162,7 +162,8 @@ func (r *cohortRun) run() error {
 	if err := dir.Commit(); err != nil {
 		return err
 	}
-	r.app.ui.sayf("wrote %s, release %d of project %q: a cohort of %s persons; send each party its file", r.out, m.Release, m.Project, size)
+	r.app.ui.sayf("wrote %s: a cohort of %s persons; send each party its file", r.out, size)
+	r.app.ui.sayf("it is release %d in %s", m.Release, r.ledger)
 	if named, number := condition.Parties(); len(named) > 0 || number {
 		r.app.ui.warnf("each party learns of its own members that other parties know them, as the condition says")
 	}

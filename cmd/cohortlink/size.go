@@ -94,6 +94,7 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 		return nil, err
 	}
 	about := r.about(r.manifest, rel)
+	about.Release = releaseSays(number)
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer) error
@@ -117,7 +118,8 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 	if err := dir.Commit(); err != nil {
 		return nil, err
 	}
-	r.app.ui.sayf("wrote %s, release %d of project %q: %s; %s hidden", r.out, number, r.manifest.Project, strings.TrimSuffix(rule.Says(), "."), plural(rel.Hidden(), "figure"))
+	r.app.ui.sayf("wrote %s: %s; %s hidden", r.out, strings.TrimSuffix(rule.Says(), "."), plural(rel.Hidden(), "figure"))
+	r.app.ui.sayf("it is release %d in %s", number, r.ledger)
 	if r.json {
 		return rel, formats.WriteCountsJSON(r.app.ui.out, rel)
 	}
@@ -197,8 +199,15 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 		about.Quality = []formats.ReportFact{
 			{Name: "Right links", Text: fmt.Sprintf("About %s in 100 links are thought to join records of one person.", perHundred(*e.Precision))},
 			{Name: "Found links", Text: fmt.Sprintf("About %s in 100 pairs of records of one person are thought to have been found.", perHundred(*e.Recall))},
-			{Name: "Basis", Text: "Estimated from the scores alone, without knowing who is who."},
 		}
+		for k := 2; k <= 3; k++ {
+			if low, high, ok := rel.Linked(k, *e.Precision, *e.Recall); ok {
+				about.Quality = append(about.Quality, formats.ReportFact{Name: fmt.Sprintf("Known to %d or more", k),
+					Text: fmt.Sprintf("Shown are %s. Wrong links would make it too many and missed links too few: the truth is thought to be between %s and %s.", rel.AtLeast(k), thousands(low), thousands(high))})
+			}
+		}
+		about.Quality = append(about.Quality,
+			formats.ReportFact{Name: "Basis", Text: "Estimated from the scores alone, without knowing who is who."})
 	}
 	rule := rel.Rule()
 	for _, p := range m.Parties {
@@ -212,6 +221,14 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 	about.Missing = append(about.Missing, "People whom none of these services knows are in no figure.")
 	about.Cautions = []string{"A link that was missed counts one person as two, each known to fewer services: overlaps are rather too small than too large."}
 	return about
+}
+
+// releaseSays is what the page says of the ledger.
+func releaseSays(number int) string {
+	if number == 1 {
+		return "This is the first release of the project. Later ones will be held against it."
+	}
+	return fmt.Sprintf("This is release %d of the project. It was held against the earlier ones, so that what they tell together is no more than what each may tell.", number)
 }
 
 func perHundred(x float64) string {

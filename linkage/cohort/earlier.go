@@ -30,6 +30,7 @@ type Earlier struct {
 	Parties       []string
 	Figures       []Seen
 	MarkMayBeZero bool
+	Told          bool // as in Audit
 	// Same says that it was made from the very linkage of today. What it hid
 	// stays hidden, so that the same release comes out again.
 	Same  bool

@@ -14,7 +14,7 @@ import (
 
 // asSeen is a release as a ledger remembers it.
 func asSeen(rel *Release, same bool) Earlier {
-	e := Earlier{Number: 1, Rule: rel.Rule(), Parties: rel.Parties(), MarkMayBeZero: rel.MarkMayBeZero(), Same: same}
+	e := Earlier{Number: 1, Rule: rel.Rule(), Parties: rel.Parties(), MarkMayBeZero: rel.MarkMayBeZero(), Told: rel.Audit().Told, Same: same}
 	see := func(row Row, held bool) {
 		n, ok := row.Figure.Value()
 		e.Figures = append(e.Figures, Seen{Table: row.Table, Where: row.Where, Parties: row.Parties, AtLeast: row.AtLeast, Needs: row.Needs, Count: n, Hidden: !ok, HeldBack: held})
@@ -102,15 +102,18 @@ func (w *everyWorld) read(t testing.TB, rel *Release) {
 	}
 }
 
-// own takes in that the attacker is a party, and knows its own number.
+// own takes in that the attacker is a party, and knows its own number and of how
+// many it said itself that they carry the need.
 func (w *everyWorld) own(party int, c *Counts) {
-	f := fact{counts: make([]bool, len(w.kinds))}
+	all, carry := fact{counts: make([]bool, len(w.kinds))}, fact{counts: make([]bool, len(w.kinds))}
 	for i, a := range w.kinds {
-		f.counts[i] = a.parties>>party&1 == 1
+		all.counts[i] = a.parties>>party&1 == 1
+		carry.counts[i] = all.counts[i] && a.needs == 1
 	}
-	f.low = c.see().count(figure{table: parties, parties: 1 << party})
-	f.high = f.low
-	w.facts = append(w.facts, f)
+	all.low = c.see().count(figure{table: parties, parties: 1 << party})
+	all.high = all.low
+	carry.low, carry.high = c.see().said[party][0], math.MaxInt
+	w.facts = append(w.facts, all, carry)
 }
 
 // bounds returns the smallest and largest value of a sum over all worlds.

@@ -59,6 +59,9 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 	}
 	var leaks []string
 	for _, try := range []struct{ told, zeroes bool }{{true, false}, {false, false}, {false, true}} {
+		if !o.follows(try.told, try.zeroes || r.HideZero) {
+			continue
+		}
 		s := newSheet(c.see(), r)
 		s.zeroes = s.zeroes || try.zeroes
 		if err := s.ask(o); err != nil {
@@ -81,6 +84,18 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 		return nil, &DifferenceError{Figures: leaks}
 	}
 	return nil, ErrUnsafe
+}
+
+// follows reports whether a release may be tried so after the earlier ones: where
+// one of those was not safe from one who is told, such a one knows all already, and
+// being safe from it would say nothing; and a mark that meant 0 too goes on to.
+func (o Options) follows(told, zeroes bool) bool {
+	for _, e := range o.Earlier {
+		if told && !e.Told || !zeroes && e.MarkMayBeZero && !e.Rule.HideZero {
+			return false
+		}
+	}
+	return true
 }
 
 // targets returns the figures to be kept safe: those hidden for being small, now

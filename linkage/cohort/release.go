@@ -1,6 +1,7 @@
 package cohort
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -160,6 +161,32 @@ func (r *Release) NeedByParty(n, v, i int) Figure {
 // m. It is not released for two values of one need, nor for two categories.
 func (r *Release) NeedPair(n, v, m, w int) Figure {
 	return r.figures[figure{table: needPairs, needs: 1<<r.slots[n][v] | 1<<r.slots[m][w]}]
+}
+
+// Linked returns between which numbers the persons known to k parties or more
+// probably are, since linkage misses links and makes wrong ones: shown persons
+// less those whose links are wrong, and more for those whose links were missed. It is
+// reckoned from the shown figure alone, so that it tells nothing about others,
+// and widened to the rule's rounding. precision and recall are of pairs, above 0
+// and at most 1. It is not there for a hidden figure, or for one party.
+//
+// A person in k parties needs k-1 right links at the least (a chain), so that the
+// shares are taken to the power of k-1: links are thought to fail independently
+// of each other, which they do not for names that are hard to write; the truth can
+// lie outside.
+func (r *Release) Linked(k int, precision, recall float64) (low, high int, ok bool) {
+	n, shown := r.AtLeast(k).Value()
+	valid := precision > 0 && precision <= 1 && recall > 0 && recall <= 1
+	if !shown || k < 2 || n == 0 || !valid {
+		return 0, 0, false
+	}
+	base := float64(r.rule.Base)
+	least := float64(n) * math.Pow(precision, float64(k-1))
+	most := float64(n) / math.Pow(recall, float64(k-1))
+	if total, ok := r.Total().Value(); ok {
+		most = min(most, float64(total))
+	}
+	return int(math.Floor(least/base) * base), int(math.Ceil(most/base) * base), true
 }
 
 // MarkMayBeZero reports whether Mark may stand for 0 in this release.
