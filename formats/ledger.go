@@ -93,8 +93,9 @@ type LedgerFigure struct {
 	Parties  []string   `json:"parties,omitempty"`
 	AtLeast  int        `json:"at_least,omitempty"`
 	Needs    []needJSON `json:"needs,omitempty"`
-	Count    *int       `json:"count"` // null when hidden
-	HeldBack bool       `json:"held_back,omitempty"`
+	Count    *int       `json:"count"`               // null when hidden
+	Why      string     `json:"why,omitempty"`       // it was hidden: cohort.Primary or cohort.Secondary
+	HeldBack bool       `json:"held_back,omitempty"` // from a list of the largest combinations: readers do not have it
 }
 
 // LedgerGiven is that a party was given its own members of a cohort.
@@ -260,8 +261,15 @@ func EntryOf(rel *cohort.Release) LedgerEntry {
 	for _, a := range rel.Answers() {
 		e.Questions = append(e.Questions, LedgerQuestion(a.Question))
 	}
+	why := map[string]string{}
+	key := func(row cohort.Row) string {
+		return fmt.Sprintf("%q", []any{row.Table, row.Where, row.Parties, row.AtLeast, row.Needs})
+	}
+	for _, h := range rel.Account() {
+		why[key(h.Row)] = h.Why
+	}
 	add := func(row cohort.Row, heldBack bool) {
-		f := LedgerFigure{Table: row.Table, Where: row.Where, Parties: row.Parties, AtLeast: row.AtLeast, HeldBack: heldBack}
+		f := LedgerFigure{Why: why[key(row)], Table: row.Table, Where: row.Where, Parties: row.Parties, AtLeast: row.AtLeast, HeldBack: heldBack}
 		for _, n := range row.Needs {
 			f.Needs = append(f.Needs, needJSON(n))
 		}

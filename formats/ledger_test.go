@@ -147,3 +147,49 @@ func FuzzLedger(f *testing.F) {
 		l.Earlier("")
 	})
 }
+
+// What a release tells its readers is what the ledger remembers of it.
+func TestLedgerEntryOfRelease(t *testing.T) {
+	marks := 0
+	for _, n := range []int{3, 7} {
+		rel := sampleRelease(t, n, plainNames)
+		l, err := NewLedger("frailty")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Append(EntryOf(rel)); err != nil {
+			t.Fatal(err)
+		}
+		l, err = ParseLedger("x.ledger", l.Text())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Same(EntryOf(rel)) != 1 {
+			t.Error("the same release is not known again")
+		}
+		e := l.Earlier("")[0]
+		rows, hidden := rel.Rows(), 0
+		for i, f := range e.Figures {
+			if i >= len(rows) {
+				if !f.HeldBack {
+					t.Errorf("figure %d is not of the release, nor held back from it", i)
+				}
+				continue
+			}
+			v, shown := rows[i].Figure.Value()
+			if f.Hidden == shown || f.Count != v || f.Table != rows[i].Table || f.Where != rows[i].Where || (l.Entries[0].Figures[i].Why != "") == shown {
+				t.Errorf("figure %d: %+v of %+v", i, f, rows[i])
+			}
+			if f.Hidden {
+				hidden++
+			}
+		}
+		if hidden != rel.Hidden() || e.Told != rel.Audit().Told || e.Rule.Least != 8 {
+			t.Errorf("%d hidden of %d: %+v", hidden, rel.Hidden(), e.Rule)
+		}
+		marks += hidden
+	}
+	if marks == 0 {
+		t.Error("no release hid anything")
+	}
+}
