@@ -289,13 +289,13 @@ func EntryOf(rel *cohort.Release) LedgerEntry {
 	return e
 }
 
-// Linkage names what the folder's counts follow from: the filters, the threshold, and what came of them. Folders with the same persons
+// Linkage names what the folder's counts follow from: the runs of hash, the threshold, and what came of them. Folders with the same persons
 // under other person IDs have the same.
 func (m *LinkedManifest) Linkage() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "cohortlink linkage 1\n%s\n%s\n%d %d\n", m.Project, m.Threshold.Value, m.Persons, m.Records)
 	for _, p := range m.Parties {
-		fmt.Fprintf(h, "%s %s\n", p.Name, p.Filters)
+		fmt.Fprintf(h, "%s %s\n", p.Name, p.Run)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -58,6 +58,11 @@ type ReportParty struct {
 // ReportFact is a line of a list of facts.
 type ReportFact struct{ Name, Text string }
 
+// pageHead is the head that the report and the page of evaluate share: its policy lets a browser load nothing.
+//
+//go:embed pagehead.html
+var pageHead string
+
 //go:embed report.html
 var reportHTML string
 
@@ -67,7 +72,7 @@ var reportCSS string
 //go:embed report.js
 var reportJS string
 
-var reportTemplate = template.Must(template.New("report").Parse(reportHTML))
+var reportTemplate = template.Must(template.New("report").Parse(pageHead + reportHTML))
 
 // WriteReport writes the page for a release. It needs nothing else to be read.
 func WriteReport(w io.Writer, rel *cohort.Release, about ReportAbout) error {
