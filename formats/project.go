@@ -36,6 +36,7 @@ type Project struct {
 	Linkage   ProjectLinkage
 	Needs     []ProjectNeed
 	Release   ProjectRelease
+	Questions []ProjectQuestion
 	Unit      string // the linkage unit's age recipient; "" when the file names none, and files are not sealed
 	UnitSigns string // the linkage unit's signing key, by which its links are known; "" when the file names none
 }
@@ -98,11 +99,6 @@ type ProjectNeed struct {
 	Kind   string   // NeedYesNo or NeedCategory
 	Values []string // of a category, when the project fixes them
 	Line   int
-}
-
-// ProjectRelease says by which rule counts are protected.
-type ProjectRelease struct {
-	Preset string // "hes", "opensafely", "ten", "gpps" or "ons"
 }
 
 const maxProject = 1 << 20 // bytes
@@ -195,7 +191,7 @@ func ParseProject(name string, data []byte) (*Project, error) {
 	if err := y.version(root); err != nil {
 		return nil, err
 	}
-	top := y.section(root, "the project file", "version", "project", "parties", "fields", "encoding", "linkage", "needs", "release", "unit", "unit_signs")
+	top := y.section(root, "the project file", "version", "project", "parties", "fields", "encoding", "linkage", "needs", "release", "questions", "unit", "unit_signs")
 	p := &Project{Name: y.text(y.need(top, "project"), "project")}
 	if y.err == nil {
 		y.check(y.line(top["project"].value), CheckName("project", p.Name))
@@ -208,8 +204,8 @@ func ParseProject(name string, data []byte) (*Project, error) {
 	p.readEncoding(y, top["encoding"].value)
 	p.checkClkhash(y)
 	p.readLinkage(y, top["linkage"].value)
-	release := y.section(top["release"].value, "release", "preset")
-	p.Release.Preset = y.choice(release["preset"].value, "the preset of the release", releasePresets, "hes")
+	p.readRelease(y, top["release"].value)
+	p.readQuestions(y, top["questions"].value)
 	if unit := top["unit"].value; unit != nil {
 		p.Unit = y.text(unit, "unit")
 		if y.err == nil && !recipient.MatchString(p.Unit) {

@@ -105,7 +105,7 @@ func TestProjectMistakes(t *testing.T) {
 		{"version: 1\n", "", `project.yaml is not a project file: it has no setting version (a project file begins with version: 1)`},
 		{"version: 1", "version: 2", `project.yaml is a project file of version 2, and this cohortlink reads version 1; update cohortlink`},
 		{"version: 1", "version: one", `project.yaml line 1: version must be 1`},
-		{"project: wok", "projet: wok", `project.yaml line 2: unknown setting in the project file; did you mean "project"? (known there: version, project, parties, fields, encoding, linkage, needs, release, unit, unit_signs)`},
+		{"project: wok", "projet: wok", `project.yaml line 2: unknown setting in the project file; did you mean "project"? (known there: version, project, parties, fields, encoding, linkage, needs, release, questions, unit, unit_signs)`},
 		{"project: wokingham-frailty", "project: Wokingham", `project.yaml line 2: the name of the project has capitals; write "wokingham", because names must differ in more than case`},
 		{"project: wokingham-frailty", "project:", `project.yaml line 1: the setting project is missing, or has no value`},
 		{"  gp-k81002:", "  gp-k81001:", `project.yaml line 11: the same name as in line 10; each may be there once`},
@@ -159,6 +159,12 @@ func TestProjectMistakes(t *testing.T) {
 		{"values: [0-17, 18-64, 65]", "values: [a, a]", `project.yaml line 27: value 2 is there twice`},
 		{"values: [0-17, 18-64, 65]", `values: ["a\tb"]`, `project.yaml line 27: value 1 is empty, longer than 64 bytes or not plain text`},
 		{"preset: hes", "preset: none", `project.yaml line 28: the preset of the release is not known (known: hes, opensafely, ten, gpps, ons)`},
+		{"preset: hes", "preset: hes, round_to: 5", `project.yaml line 28: a preset says what is hidden and how the rest is rounded; leave out either it or hide_below and round_to`},
+		{"preset: hes", "hide_below: 10", `project.yaml line 28: a rule of the project's own needs both hide_below and round_to, such as {hide_below: 10, round_to: 5}`},
+		{"preset: hes", "hide_below: 0, round_to: 5", `project.yaml line 28: hide_below must be a whole number from 1 to 1000000`},
+		{"release: {preset: hes}", "release: {}\nquestions: [{name: a, by: needs}, {name: a, by: needs}]", `project.yaml line 29: the question is already in line 29`},
+		{"release: {preset: hes}", "release: {}\nquestions: [{name: a}]", `project.yaml line 29: a question has where, or by, or both, such as {where: "parties>=3", by: needs}`},
+		{"release: {preset: hes}", "release: {}\nquestions: [{where: a}]", `project.yaml line 29: the setting name is missing, or has no value`},
 		{"unit: age1pq", "unit: AGE-SECRET-KEY-1", `project.yaml line 29: unit must be the linkage unit's public key, which begins with age1`},
 		{"release: {preset: hes}", "release: {preset: hes", `project.yaml line 29: not YAML, here or just before; look for a missing colon, quotation mark or bracket`},
 		{"  person_ids: per-party", "\tperson_ids: per-party", `project.yaml line 24: the line begins with a tab; indent it with spaces`},
@@ -382,7 +388,14 @@ func drawProject(t *rapid.T) *Project {
 		p.Encoding.Exact = fields.Draw(t, "keys")
 	}
 	p.Linkage = ProjectLinkage{rapid.SampledFrom([]string{"auto", "0.1", "1", "0.850", "1.0"}).Draw(t, "threshold"), rapid.SampledFrom([]string{"shared", "per-party"}).Draw(t, "ids")}
-	p.Release.Preset = rapid.SampledFrom(releasePresets).Draw(t, "preset")
+	if rapid.Bool().Draw(t, "own rule") {
+		p.Release.HideBelow, p.Release.RoundTo = rapid.IntRange(1, 1_000_000).Draw(t, "hide below"), rapid.IntRange(1, 1_000_000).Draw(t, "round to")
+	} else {
+		p.Release.Preset = rapid.SampledFrom(releasePresets).Draw(t, "preset")
+	}
+	for _, name := range rapid.SliceOfNDistinct(text, 0, 3, rapid.ID).Draw(t, "questions") {
+		p.Questions = append(p.Questions, ProjectQuestion{Name: name, Where: rapid.SampledFrom([]string{"", "parties>=3", `council and not "age band"=65+`}).Draw(t, "where"), By: rapid.SampledFrom([]string{"parties", "needs", "frailty"}).Draw(t, "by")})
+	}
 	if rapid.Bool().Draw(t, "unit") {
 		p.Unit = "age1" + rapid.StringMatching(`[a-z0-9]{20,60}`).Draw(t, "key")
 	}
@@ -404,6 +417,9 @@ func withoutLines(p *Project) *Project {
 	}
 	for i := range p.Encoding.Filters {
 		p.Encoding.Filters[i].Line = 0
+	}
+	for i := range p.Questions {
+		p.Questions[i].Line = 0
 	}
 	p.Encoding.Line = 0
 	return p

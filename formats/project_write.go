@@ -68,8 +68,24 @@ func FormatProject(p *Project) ([]byte, error) {
 		line("  - {name: %s, kind: %s%s}", yamlText(n.Name), yamlText(n.Kind), values)
 	}
 	line("")
-	line("# The rule that protects counts before anybody sees them: %s.", strings.Join(releasePresets, ", "))
-	line("release: {preset: %s}", yamlText(p.Release.Preset))
+	line("# The rule that protects counts before anybody sees them: %s;", strings.Join(releasePresets, ", "))
+	line("# or one of the project's own: {hide_below: 10, round_to: 5}.")
+	if p.Release.Preset != "" {
+		line("release: {preset: %s}", yamlText(p.Release.Preset))
+	} else {
+		line("release: {hide_below: %d, round_to: %d}", p.Release.HideBelow, p.Release.RoundTo)
+	}
+	line("")
+	line("# Questions that every release answers: who meets a condition; by parties, needs, or the values of a need.")
+	if len(p.Questions) == 0 {
+		line("# questions:")
+		line(`#   - {name: "known to three services or more", where: "parties>=3", by: needs}`)
+	} else {
+		line("questions:")
+	}
+	for _, q := range p.Questions {
+		line("  - {name: %s%s%s}", yamlText(q.Name), optional("where", q.Where), optional("by", q.By))
+	}
 	line("")
 	line("# The linkage unit's public keys: filters are sealed for the first, and links that come back are signed by the second.")
 	if p.Unit == "" {
@@ -180,6 +196,14 @@ func (f *ProjectFilter) settings() []string {
 	add(f.Noise != 0, "noise: %s", number(f.Noise))
 	add(f.Fields != nil, "fields: %s", yamlList(f.Fields))
 	return out
+}
+
+// optional is a setting of a list's item, left out when it has no value.
+func optional(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return ", " + name + ": " + yamlText(value)
 }
 
 // yamlText writes a text so that YAML cannot take it for anything else: names and numbers of ours bare, all else in quotation marks.

@@ -307,21 +307,26 @@ func (y *yamlReader) boolean(n ast.Node, what string) bool {
 
 // bits returns the length of a filter, 0 when it is absent.
 func (y *yamlReader) bits(n ast.Node, what string) int {
+	return y.number(n, what, "a number of bits", maxFilterBits)
+}
+
+// number returns a whole number from 1 to most, 0 when it is absent; kind says in errors what number it is.
+func (y *yamlReader) number(n ast.Node, what, kind string, most int) int {
 	if n == nil {
 		return 0
 	}
-	bits := 0
+	number := 0
 	for _, c := range y.text(n, what) {
-		if c < '0' || c > '9' || bits > maxFilterBits {
-			bits = -1
+		if c < '0' || c > '9' || number > most {
+			number = -1
 			break
 		}
-		bits = 10*bits + int(c-'0')
+		number = 10*number + int(c-'0')
 	}
-	if bits < 1 || bits > maxFilterBits {
-		y.fail(y.line(n), "%s must be a number of bits from 1 to %d", what, maxFilterBits)
+	if number < 1 || number > most {
+		y.fail(y.line(n), "%s must be %s from 1 to %d", what, kind, most)
 	}
-	return bits
+	return number
 }
 
 // share returns a number from 0 and below 1, of at most three decimals, 0 when it is absent.

@@ -113,7 +113,7 @@ holds no key links the hashes, and counts that are safe to forward come out.
 
 A first look, on an invented borough:   cohortlink demo
 A partner:                              cohortlink check, hash, attach
-The linkage unit:                       cohortlink project, link, size
+The linkage unit:                       cohortlink project, link, size, cohort
 ` + exitHelp,
 		SilenceUsage:               true,
 		SilenceErrors:              true,
@@ -137,7 +137,7 @@ The linkage unit:                       cohortlink project, link, size
 	root.PersistentFlags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "say nothing but errors and warnings")
 	root.AddCommand(
 		newDemo(a), newProject(a), newKey(a), newCheck(a), newHash(a), newInspect(a),
-		newLink(a), newAttach(a), newSize(a), newEvaluate(a), newClkhash(a), newSynth(a),
+		newLink(a), newAttach(a), newSize(a), newCohort(a), newLedger(a), newEvaluate(a), newClkhash(a), newSynth(a),
 	)
 	return root
 }
