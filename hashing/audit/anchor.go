@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 )
@@ -77,8 +78,10 @@ func (s *scene) grade(ofE []nearest, claims []claim) Outcome {
 	return o
 }
 
-// round finds everybody's nearest by their similarities to the anchors.
-func (s *scene) round(ctx context.Context, anchors []pair, v view, as metric) (ofE, ofP []nearest, err error) {
+// round finds everybody's nearest by their similarities to the anchors. noise is the
+// variance of the difference between a descriptor of an encoded record and that of the
+// same person's values, in one anchor, as the anchors themselves show it.
+func (s *scene) round(ctx context.Context, anchors []pair, v view, as metric) (ofE, ofP []nearest, noise float64, err error) {
 	m := len(anchors)
 	es, ps := make([]int, m), make([]int, m)
 	for i, q := range anchors {
@@ -86,32 +89,65 @@ func (s *scene) round(ctx context.Context, anchors []pair, v view, as metric) (o
 	}
 	x, err := s.e.columns(ctx, es, v)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	y, err := s.p.columns(ctx, ps, v)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	describe(x, s.e.n, m, es, as)
 	describe(y, s.p.n, m, ps, as)
-	return nearestOf(ctx, x, y, s.e.n, s.p.n, m)
+	for i := range m {
+		for a := range m {
+			if a != i {
+				d := float64(x[es[i]*m+a] - y[ps[i]*m+a])
+				noise += d * d
+			}
+		}
+	}
+	noise /= float64(max(1, m*(m-1)))
+	ofE, ofP, err = nearestOf(ctx, x, y, s.e.n, s.p.n, m)
+	return ofE, ofP, noise, err
 }
 
-// maxAnchors bounds the work of a round.
-const maxAnchors = 2000
+// anchorsFor bounds the anchors, and so the work, of a round: a plain filter is recovered
+// whole from far fewer.
+func (s *scene) anchorsFor() int { return max(256, min(640, 2_000_000/max(1, s.e.n)), len(s.seeds)) }
+
+const (
+	mostRounds = 12
+	// sure is how much likelier, as a logarithm, a claim must be than the next best to serve
+	// as an anchor by likelihood: seven, for there are thousands of others.
+	sure = 7
+)
+
+// A growth is how the anchors of the next round are chosen.
+type growth struct {
+	view
+	metric
+	times float64
+}
+
+func (g growth) String() string {
+	if g.metric == euclidean {
+		return g.name + ", likelihood"
+	}
+	return g.name + ", correlation"
+}
 
 // grow repeats rounds, each with the surest claims of the round before as its anchors, the
-// seeds always among them, growing times as many each time.
-func (s *scene) grow(ctx context.Context, start []pair, growth float64, v view, as metric) (Outcome, error) {
+// seeds always among them. By correlation there are times as many in each round; by
+// likelihood all that are sure, and at most so many.
+func (s *scene) grow(ctx context.Context, start []pair, g growth) (best Outcome, err error) {
 	anchors := start
-	var best Outcome
-	for round := 0; ; round++ {
-		ofE, ofP, err := s.round(ctx, anchors, v, as)
+	for round := range mostRounds {
+		ofE, ofP, noise, err := s.round(ctx, anchors, g.view, g.metric)
 		if err != nil {
 			return best, err
 		}
-		claims := mutual(ofE, ofP)
+		claims := mutual(ofE, ofP, g.metric)
 		o := s.grade(ofE, claims)
+		o.Variant = g.String()
 		if debug {
 			right := 0
 			for _, q := range anchors {
@@ -119,47 +155,65 @@ func (s *scene) grow(ctx context.Context, start []pair, growth float64, v view, 
 					right++
 				}
 			}
-			fmt.Printf("   %s %d growth %g round %d: anchors %d right %d -> right %d of %d, claims %d right %d\n", v.name, as, growth, round, len(anchors), right, o.Right, o.Tried, o.Claimed, o.RightClaims)
+			fmt.Printf("   %v round %d: anchors %d right %d -> right %d of %d, claims %d right %d noise sd %.4f\n", g, round, len(anchors), right, o.Right, o.Tried, o.Claimed, o.RightClaims, math.Sqrt(noise))
 		}
-		o.Variant = fmt.Sprintf("%s, metric %d, growth %g, %d rounds", v.name, as, growth, round+1)
 		if o.Right > best.Right || best.Tried == 0 {
 			best = o
 		}
-		next := min(int(growth*float64(max(len(anchors), 10))), maxAnchors, len(claims)+len(s.seeds))
-		if next <= len(anchors) || round == 14 {
-			return best, nil
-		}
+		next := min(int(g.times*float64(max(len(anchors), 10))), s.anchorsFor())
 		seeded := map[int32]bool{}
-		anchors = slices.Clone(s.seeds)
+		chosen := slices.Clone(s.seeds)
 		for _, q := range s.seeds {
 			seeded[q.e] = true
 		}
 		for _, c := range claims {
-			if len(anchors) < next && !seeded[c.e] {
-				anchors = append(anchors, c.pair)
+			if len(chosen) == next || g.metric == euclidean && -float64(c.doubt) < sure*noise {
+				break
+			}
+			if !seeded[c.e] {
+				chosen = append(chosen, c.pair)
 			}
 		}
+		if len(chosen) <= len(anchors)+len(anchors)/20 && round > 0 {
+			break
+		}
+		anchors = chosen
 	}
+	return best, nil
 }
 
 var debug = true
 
-func anchorAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (best Outcome, err error) {
+// growths are the ways to grow that are tried on an encoding.
+func growths(similarity string) []growth {
+	var all []growth
+	for _, v := range views(similarity) {
+		all = append(all, growth{v, correlation, 2}, growth{v, euclidean, 2})
+	}
+	return all
+}
+
+func anchorAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (Outcome, error) {
 	s, err := newScene(t, a, r)
 	if err != nil {
 		return Outcome{}, err
 	}
-	for _, v := range views(t.Filters.Similarity) {
-		for _, as := range []metric{correlation, euclidean} {
-			for _, growth := range []float64{4, 1.6} {
-				o, err := s.grow(ctx, s.seeds, growth, v, as)
-				if err != nil {
-					return best, err
-				}
-				if o.Right > best.Right || best.Tried == 0 {
-					best = o
-				}
-			}
+	return s.best(ctx, s.seeds, growths(t.Filters.Similarity))
+}
+
+// best grows in each way from the same start, and returns what recovered most.
+func (s *scene) best(ctx context.Context, start []pair, ways []growth) (best Outcome, err error) {
+	best.Tried = len(s.overlapped)
+	for i, g := range ways {
+		o, err := s.grow(ctx, start, g)
+		if err != nil {
+			return best, err
+		}
+		if i == 0 || o.Right > best.Right {
+			best = o
+		}
+		if best.Right == best.Tried {
+			break
 		}
 	}
 	return best, nil

@@ -144,22 +144,28 @@ func dots(x, y []float32, m int, i [4]int, j [2]int, out *[4][2]float32) {
 	*out = [4][2]float32{{s00, s01}, {s10, s11}, {s20, s21}, {s30, s31}}
 }
 
-// claim is a pair that are each other's nearest, and how sure that is: the greater of the
-// two ratios of nearest to second nearest squared distance. The smaller, the surer.
+// claim is a pair that are each other's nearest, and how sure that is. For a correlation
+// doubt is the greater of the two ratios of nearest to second nearest squared distance;
+// for a distance, the negative of the lesser of the two differences, which is the log of how much
+// likelier the nearest is than the second nearest, in units of the noise's variance.
 type claim struct {
 	pair
 	doubt float32
 }
 
 // mutual returns the claims, the surest first.
-func mutual(ofX, ofY []nearest) []claim {
+func mutual(ofX, ofY []nearest, as metric) []claim {
 	var claims []claim
 	for e, n := range ofX {
 		if n.best < 0 || ofY[n.best].best != int32(e) {
 			continue
 		}
 		back := ofY[n.best]
-		claims = append(claims, claim{pair{int32(e), n.best}, max(ratio(n), ratio(back))})
+		doubt := max(ratio(n), ratio(back))
+		if as == euclidean {
+			doubt = max(n.second-n.first, back.second-back.first)
+		}
+		claims = append(claims, claim{pair{int32(e), n.best}, doubt})
 	}
 	slices.SortFunc(claims, func(a, b claim) int {
 		switch {
