@@ -78,21 +78,19 @@ func (s *scene) grade(ofE []nearest, claims []claim) Outcome {
 	return o
 }
 
-// round finds everybody's nearest by their similarities to the anchors. noise is the
+// descriptors are everybody's similarities to the anchors, made comparable. noise is the
 // variance of the difference between a descriptor of an encoded record and that of the
 // same person's values, in one anchor, as the anchors themselves show it.
-func (s *scene) round(ctx context.Context, anchors []pair, v view, as metric) (ofE, ofP []nearest, noise float64, err error) {
+func (s *scene) descriptors(ctx context.Context, anchors []pair, v view, as metric) (x, y []float32, noise float64, err error) {
 	m := len(anchors)
 	es, ps := make([]int, m), make([]int, m)
 	for i, q := range anchors {
 		es[i], ps[i] = int(q.e), int(q.p)
 	}
-	x, err := s.e.columns(ctx, es, v)
-	if err != nil {
+	if x, err = s.e.columns(ctx, es, v); err != nil {
 		return nil, nil, 0, err
 	}
-	y, err := s.p.columns(ctx, ps, v)
-	if err != nil {
+	if y, err = s.p.columns(ctx, ps, v); err != nil {
 		return nil, nil, 0, err
 	}
 	describe(x, s.e.n, m, es, as)
@@ -105,8 +103,16 @@ func (s *scene) round(ctx context.Context, anchors []pair, v view, as metric) (o
 			}
 		}
 	}
-	noise /= float64(max(1, m*(m-1)))
-	ofE, ofP, err = nearestOf(ctx, x, y, s.e.n, s.p.n, m)
+	return x, y, noise / float64(max(1, m*(m-1))), nil
+}
+
+// round finds everybody's nearest by their similarities to the anchors.
+func (s *scene) round(ctx context.Context, anchors []pair, v view, as metric) (ofE, ofP []nearest, noise float64, err error) {
+	x, y, noise, err := s.descriptors(ctx, anchors, v, as)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	ofE, ofP, err = nearestOf(ctx, x, y, s.e.n, s.p.n, len(anchors))
 	return ofE, ofP, noise, err
 }
 

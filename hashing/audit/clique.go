@@ -5,7 +5,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"sync"
 )
 
 // A clique is four records that are near each other, and the six similarities between
@@ -87,10 +86,18 @@ var orders = func() (all [][2][]int) {
 	return all
 }()
 
+// A guess is that two cliques are the same four people.
+type guess struct {
+	pairs []pair
+	doubt float64 // squared distance of the similarities, over that of the next best clique
+}
+
+// mostGuesses is how many guesses are followed up.
+const mostGuesses = 100
+
 // byCliques matches each clique of the encoded with the clique of values whose six
-// similarities are nearest, in the best order, and lets the matches vote: a record is in
-// many cliques, and a right match is repeated where a wrong one is not.
-func byCliques(ctx context.Context, e, p *shape) ([]pair, error) {
+// similarities are nearest, in the best order, and returns the surest guesses.
+func byCliques(ctx context.Context, e, p *shape) ([]guess, error) {
 	es, ps := e.cliques(), p.cliques()
 	if len(es) == 0 || len(ps) == 0 {
 		return nil, nil
@@ -100,69 +107,81 @@ func byCliques(ctx context.Context, e, p *shape) ([]pair, error) {
 	slices.SortFunc(ps, func(a, b clique) int {
 		return cmp.Or(cmp.Compare(a.sum, b.sum), slices.Compare(a.of[:], b.of[:]))
 	})
-	votes := map[pair]float64{}
-	var mu sync.Mutex
+	guesses := make([]guess, len(es))
 	const run = 64
-	// The matches are kept by clique and counted in order, for sums of floats depend on it.
-	type match struct {
-		to       clique
-		order    []int
-		distance float32
-		weight   float64
-	}
-	matches := make([]match, len(es))
 	err := parallel(ctx, (len(es)+run-1)/run, func(block int) error {
 		for at := block * run; at < min(len(es), (block+1)*run); at++ {
-			c := es[at]
-			first, second := float32(math.Inf(1)), float32(math.Inf(1))
-			var best match
-			// Six differences of sum d have squares of at least d²/6, so only cliques of about
-			// the same sum can be nearest.
-			middle, _ := slices.BinarySearchFunc(ps, c.sum, func(q clique, sum float32) int { return cmp.Compare(q.sum, sum) })
-			look := func(q *clique) bool {
-				gap := q.sum - c.sum
-				if gap*gap/6 > second {
-					return false
-				}
-				for _, o := range orders {
-					var d float32
-					for i, from := range o[1] {
-						v := c.edges[i] - q.edges[from]
-						if d += v * v; d > second {
-							break
-						}
-					}
-					if d < first {
-						if best.order == nil || q.of != best.to.of {
-							second = first
-						}
-						first, best.to, best.order = d, *q, o[0]
-					} else if d < second && q.of != best.to.of {
-						second = d
-					}
-				}
-				return true
-			}
-			for i := middle; i < len(ps) && look(&ps[i]); i++ {
-			}
-			for i := middle - 1; i >= 0 && look(&ps[i]); i-- {
-			}
-			best.distance, best.weight = first, 1-float64(first)/float64(max(second, 1e-12))
-			matches[at] = best
+			guesses[at] = nearestClique(&es[at], ps)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	for i, m := range matches {
-		for k, from := range m.order {
-			votes[pair{es[i].of[k], m.to.of[from]}] += m.weight
+	slices.SortStableFunc(guesses, func(a, b guess) int { return cmp.Compare(a.doubt, b.doubt) })
+	var out []guess
+	followed := map[pair]int{}
+	for _, g := range guesses {
+		// Cliques that share people give one guess over and over.
+		again := 0
+		for _, q := range g.pairs {
+			if followed[q] > 0 {
+				again++
+			}
 		}
+		if again > 2 || len(out) == mostGuesses {
+			continue
+		}
+		for _, q := range g.pairs {
+			followed[q]++
+		}
+		out = append(out, g)
 	}
-	return surest(votes), nil
+	return out, nil
+}
+
+// nearestClique finds the guess for one clique among others in the order of their sums.
+func nearestClique(c *clique, among []clique) guess {
+	first, second := float32(math.Inf(1)), float32(math.Inf(1))
+	var best *clique
+	var order []int
+	look := func(q *clique) bool {
+		// Six differences of sum d have squares of at least d²/6.
+		gap := q.sum - c.sum
+		if gap*gap/6 > second {
+			return false
+		}
+		least, at := float32(math.Inf(1)), 0
+		for i, o := range orders {
+			var d float32
+			for k, from := range o[1] {
+				v := c.edges[k] - q.edges[from]
+				d += v * v
+			}
+			if d < least {
+				least, at = d, i
+			}
+		}
+		if least < first {
+			first, second, best, order = least, first, q, orders[at][0]
+		} else {
+			second = min(second, least)
+		}
+		return true
+	}
+	middle, _ := slices.BinarySearchFunc(among, c.sum, func(q clique, sum float32) int { return cmp.Compare(q.sum, sum) })
+	for i := middle; i < len(among) && look(&among[i]); i++ {
+	}
+	for i := middle - 1; i >= 0 && look(&among[i]); i-- {
+	}
+	g := guess{doubt: 1}
+	for k, from := range order {
+		g.pairs = append(g.pairs, pair{c.of[k], best.of[from]})
+	}
+	if len(among) > 1 {
+		g.doubt = float64(first) / float64(max(second, 1e-12))
+	}
+	return g
 }
 
 // level gives the edges of all cliques mean 0 and variance 1.
@@ -184,27 +203,4 @@ func level(all []clique) {
 			all[i].sum += all[i].edges[j]
 		}
 	}
-}
-
-// surest are the pairs with the most votes, each record once.
-func surest(votes map[pair]float64) []pair {
-	var all []pair
-	for q := range votes {
-		all = append(all, q)
-	}
-	slices.SortFunc(all, func(a, b pair) int {
-		return cmp.Or(cmp.Compare(votes[b], votes[a]), cmp.Compare(a.e, b.e), cmp.Compare(a.p, b.p))
-	})
-	var out []pair
-	ofE, ofP := map[int32]bool{}, map[int32]bool{}
-	for _, q := range all {
-		if !ofE[q.e] && !ofP[q.p] {
-			ofE[q.e], ofP[q.p] = true, true
-			out = append(out, q)
-		}
-		if len(out) == firstAnchors/4 {
-			break
-		}
-	}
-	return out
 }

@@ -68,15 +68,77 @@ func graphAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (best O
 		if err := try("rows", start, ways); err != nil {
 			return best, err
 		}
-		start, err = byCliques(ctx, es, ps)
+		guesses, err := byCliques(ctx, es, ps)
 		if err != nil {
 			return best, err
 		}
-		if err := try("cliques", start, ways); err != nil {
+		starts, err := s.follow(ctx, guesses, v)
+		if err != nil {
 			return best, err
+		}
+		for _, start := range starts {
+			if err := try("cliques", start, ways); err != nil {
+				return best, err
+			}
 		}
 	}
 	return best, nil
+}
+
+const (
+	screenRounds = 3
+	followed     = 3 // guesses that are grown to the end
+)
+
+// follow grows each guess a little, and returns the anchors of those that then fit best:
+// a right guess draws right claims after it, whose descriptors agree; a wrong one does not.
+// That is seen without knowing who is who.
+func (s *scene) follow(ctx context.Context, guesses []guess, v view) ([][]pair, error) {
+	type followed1 struct {
+		anchors []pair
+		misfit  float64
+	}
+	all := make([]followed1, len(guesses))
+	for i, g := range guesses {
+		anchors, misfit := g.pairs, 2.0
+		for range screenRounds {
+			ofE, ofP, noise, err := s.round(ctx, anchors, v, correlation)
+			if err != nil {
+				return nil, err
+			}
+			misfit = noise * float64(len(anchors)) / 2
+			claims := mutual(ofE, ofP, correlation)
+			next := min(3*len(anchors), len(claims))
+			if next < 4 {
+				break
+			}
+			anchors = nil
+			for _, c := range claims[:next] {
+				anchors = append(anchors, c.pair)
+			}
+		}
+		if debug {
+			right, start := 0, 0
+			for _, q := range anchors {
+				if s.right(q) {
+					right++
+				}
+			}
+			for _, q := range g.pairs {
+				if s.right(q) {
+					start++
+				}
+			}
+			fmt.Printf("    guess %d doubt %.3f right %d: %d of %d right, misfit %.3f\n", i, g.doubt, start, right, len(anchors), misfit)
+		}
+		all[i] = followed1{anchors, misfit}
+	}
+	slices.SortStableFunc(all, func(a, b followed1) int { return cmp.Compare(a.misfit, b.misfit) })
+	var out [][]pair
+	for _, f := range all[:min(len(all), followed)] {
+		out = append(out, f.anchors)
+	}
+	return out, nil
 }
 
 const (
@@ -161,19 +223,24 @@ func byRows(ctx context.Context, x, y []float32, nx, ny int) ([]pair, error) {
 
 // standard gives each feature mean 0 and variance 1.
 func standard(x []float32, n int) []float32 {
-	out := make([]float32, len(x))
-	for f := range rowFeatures {
+	out := slices.Clone(x)
+	standardise(out, n, rowFeatures)
+	return out
+}
+
+// standardise gives each of m columns of n rows mean 0 and variance 1, in place.
+func standardise(x []float32, n, m int) {
+	for f := range m {
 		var sum, squares float64
 		for i := range n {
-			v := float64(x[i*rowFeatures+f])
+			v := float64(x[i*m+f])
 			sum += v
 			squares += v * v
 		}
 		mean := sum / float64(n)
 		sd := math.Sqrt(max(1e-12, squares/float64(n)-mean*mean))
 		for i := range n {
-			out[i*rowFeatures+f] = float32((float64(x[i*rowFeatures+f]) - mean) / sd)
+			x[i*m+f] = float32((float64(x[i*m+f]) - mean) / sd)
 		}
 	}
-	return out
 }
