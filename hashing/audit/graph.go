@@ -20,9 +20,9 @@ import (
 //     (spectrum.go), which does not need that anybody in particular is on both.
 //
 // Vidanage et al. (CIKM 2020) and Schäfer, Armknecht and Heng (ACSAC 2024) match such graphs
-// with learned embeddings. Households, as cliques of four records with six similarities,
-// were tried in place of the clouds, and gave two right pairs in a hundred guesses on a
-// plain filter at half overlap.
+// with learned embeddings. Households were tried as well, as cliques of four records with
+// six similarities between them: of the hundred surest guesses on a plain filter at half
+// overlap none had more than two of its four pairs right.
 func graphAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (best Outcome, err error) {
 	s, err := newScene(t, a, r)
 	if err != nil {
@@ -91,7 +91,7 @@ func graphAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (best O
 }
 
 const (
-	screenRounds = 5
+	screenRounds = 5 // after three, right guesses and wrong ones still fit alike
 	followed     = 3 // guesses that are grown to the end
 )
 
