@@ -22,8 +22,8 @@ import (
 	"cohortlink/hashing/norm"
 )
 
-// boroughCouncil is the records of the council of an invented borough that has at least
-// n of them: the first n, which keeps households together as far as the extract does.
+// boroughCouncil is the first n records of the council of an invented borough of 2n people:
+// nearly all that it has, so that households stay together.
 func boroughCouncil(t *testing.T, n int, seed uint64) (fields []hashing.Field, normalise []norm.Options, records [][]string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -186,8 +186,8 @@ var testEncodings = []testEncoding{
 	{name: "forename 1024 at .2", length: 1024, fill: 0.2, only: "forename"},
 }
 
-// COHORTLINK_ATTACKS="plain 1024,sketch 4096/3:2000:1" runs every attack on the named
-// encodings, at n records and seeds 1 to the last number, and prints a table.
+// COHORTLINK_ATTACKS="plain 1024,sketch 4096/3:2000:1" with -v runs every attack on the
+// named encodings (or all), at 2,000 records and seeds 1 to 1, and prints a table.
 func TestAttackTable(t *testing.T) {
 	what := os.Getenv("COHORTLINK_ATTACKS")
 	if what == "" {
@@ -197,9 +197,15 @@ func TestAttackTable(t *testing.T) {
 	if len(parts) != 3 {
 		t.Fatal("COHORTLINK_ATTACKS is ENCODING,...:RECORDS:SEEDS")
 	}
-	n, _ := strconv.Atoi(parts[1])
-	seeds, _ := strconv.Atoi(parts[2])
-	only := os.Getenv("COHORTLINK_ATTACK") // a part of the attack's name and setting
+	n, err := strconv.Atoi(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	seeds, err := strconv.Atoi(parts[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	only := os.Getenv("COHORTLINK_ATTACK") // a part of "attack anchors overlap", such as "anchor 10 0.5"
 	for seed := uint64(1); seed <= uint64(seeds); seed++ {
 		fields, normalise, records := boroughCouncil(t, n, seed)
 		for _, e := range testEncodings {
