@@ -34,10 +34,6 @@ func boroughCouncil(t *testing.T, n int, seed uint64) (fields []hashing.Field, n
 		t.Fatal(err)
 	}
 	p := boroughProject("borough", &sum)
-	_, err = schemaOf(p)
-	if err != nil {
-		t.Fatal(err)
-	}
 	party := &p.Parties[0]
 	x, err := formats.OpenExtract(filepath.Join(dir, party.Name, "extract.csv"), extractOptions(party))
 	if err != nil {
