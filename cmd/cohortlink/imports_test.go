@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"cmd/cohortlink/internal/borough": {},
 	"formats":                         {"linkage", "linkage/cohort", "linkage/quality"},
 	"hashing":                         {"hashing/norm"},
+	"hashing/audit":                   {"hashing", "hashing/norm", "linkage/overlap"},
 	"hashing/clkhash":                 {},
 	"hashing/norm":                    {},
 	"hashing/profile":                 {"hashing", "hashing/norm"},
