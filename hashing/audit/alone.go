@@ -132,7 +132,7 @@ func LookAlone(sent []Sent, exact []string) (*Alone, error) {
 		if a.Filters[i].Stats.Distinct < FewestRecords {
 			continue // said already
 		}
-		l, err := measureTuples(s.Bits, s.Rows, draw(2))
+		l, err := measureTuples(s.Bits, s.Rows, aloneRandom(2))
 		if err != nil {
 			return nil, fmt.Errorf("filter %q: %w", s.Name, err)
 		}
@@ -142,14 +142,14 @@ func LookAlone(sent []Sent, exact []string) (*Alone, error) {
 	return a, nil
 }
 
-// draw is randomness for samples. What is drawn decides which pairs are looked at, so
+// aloneRandom is randomness for samples. What is drawn decides which pairs are looked at, so
 // it is the same each time: two looks at one file agree.
-func draw(use uint64) *rand.Rand { return rand.New(rand.NewPCG(use, 0xa10e)) }
+func aloneRandom(use uint64) *rand.Rand { return rand.New(rand.NewPCG(use, 0xa10e)) }
 
 func lookAlone(sent []Sent, exact []string) *Alone {
 	a := &Alone{Findings: configFindings(sent, exact)}
 	for _, s := range sent {
-		stats := measureBits(s.Bits, s.Rows, draw(1))
+		stats := measureBits(s.Bits, s.Rows, aloneRandom(1))
 		a.Filters = append(a.Filters, AloneFilter{Name: s.Name, Encoding: s.Encoding, Similarity: s.Similarity, Stats: stats})
 		a.Findings = append(a.Findings, bitFindings(s.Name, stats)...)
 	}
@@ -226,7 +226,7 @@ func bitFindings(name string, s *Stats) []Finding {
 	few := s.Distinct < FewestRecords
 	if s.Records > 0 {
 		repeats := Finding{Check: CheckRepeats, Grade: gauge(s.Repeated, 0, repeatsPass, repeatsFail), Value: s.Repeated, PassTo: repeatsPass, FailFrom: repeatsFail,
-			Text: fmt.Sprintf("%s of records have the filter of another record too; the commonest filter is there %s", percent(s.Repeated), times(s.LargestRepeat))}
+			Text: fmt.Sprintf("%s of records have the filter of another record too; the commonest filter is there %s", shareText(s.Repeated), timesText(s.LargestRepeat))}
 		switch {
 		case repeats.Grade == Pass && few:
 			repeats.Grade = Unknown
@@ -281,7 +281,7 @@ func tupleFinding(name string, l *TupleLeak) Finding {
 	return f
 }
 
-func percent(share float64) string {
+func shareText(share float64) string {
 	switch p := 100 * share; {
 	case share == 0:
 		return "none"
@@ -294,7 +294,7 @@ func percent(share float64) string {
 	}
 }
 
-func times(n int) string {
+func timesText(n int) string {
 	switch n {
 	case 1:
 		return "once"

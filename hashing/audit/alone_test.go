@@ -14,9 +14,9 @@ import (
 	"cohortlink/hashing/norm"
 )
 
-// households invents records in families: surnames and forenames as skewed as real ones
+// aloneHouseholds invents records in families: surnames and forenames as skewed as real ones
 // (frequency falling as one over the rank), a surname and a postcode for each household.
-func households(n int, seed uint64) [][]string {
+func aloneHouseholds(n int, seed uint64) [][]string {
 	r := rand.New(rand.NewPCG(seed, 1))
 	forenames, surnames := rand.NewZipf(r, 1.1, 4, 800), rand.NewZipf(r, 1.1, 8, 5000)
 	word := func(stem string, k uint64) string {
@@ -39,10 +39,10 @@ func households(n int, seed uint64) [][]string {
 	return out[:n]
 }
 
-var householdFields = []hashing.Field{{Name: "forename", Kind: norm.Name}, {Name: "surname", Kind: norm.Name}, {Name: "birth_date", Kind: norm.Date}, {Name: "postcode", Kind: norm.Postcode}}
+var aloneFields = []hashing.Field{{Name: "forename", Kind: norm.Name}, {Name: "surname", Kind: norm.Name}, {Name: "birth_date", Kind: norm.Date}, {Name: "postcode", Kind: norm.Postcode}}
 
-// plainRows encodes records as Bloom filters of a length.
-func plainRows(t *testing.T, fields []hashing.Field, records [][]string, length int) []uint64 {
+// alonePlain encodes records as Bloom filters of a length.
+func alonePlain(t *testing.T, fields []hashing.Field, records [][]string, length int) []uint64 {
 	t.Helper()
 	key, err := hashing.NewKey("audit-test", rand.NewChaCha8([32]byte{7}))
 	if err != nil {
@@ -60,8 +60,8 @@ func plainRows(t *testing.T, fields []hashing.Field, records [][]string, length 
 	return rows
 }
 
-// folded folds each filter once: bit i is the sum of bits i and i+L/2.
-func folded(rows []uint64, words int) []uint64 {
+// aloneFolded folds each filter once: bit i is the sum of bits i and i+L/2.
+func aloneFolded(rows []uint64, words int) []uint64 {
 	var out []uint64
 	for from := 0; from < len(rows); from += words {
 		row := rows[from:][:words]
@@ -72,7 +72,7 @@ func folded(rows []uint64, words int) []uint64 {
 	return out
 }
 
-func randomRows(n, words int, r *rand.Rand) []uint64 {
+func aloneRandomRows(n, words int, r *rand.Rand) []uint64 {
 	rows := make([]uint64, n*words)
 	for i := range rows {
 		rows[i] = r.Uint64()
@@ -80,11 +80,11 @@ func randomRows(n, words int, r *rand.Rand) []uint64 {
 	return rows
 }
 
-func sent(nbits int, rows []uint64, encoding, similarity string) []Sent {
+func sentOf(nbits int, rows []uint64, encoding, similarity string) []Sent {
 	return []Sent{{Name: "record", Encoding: encoding, Filters: Filters{Bits: nbits, Rows: rows, Similarity: similarity}}}
 }
 
-func gradeOf(a *Alone, check string) Grade {
+func aloneGrade(a *Alone, check string) Grade {
 	for _, f := range a.Findings {
 		if f.Check == check {
 			return f.Grade
@@ -93,8 +93,8 @@ func gradeOf(a *Alone, check string) Grade {
 	return "none"
 }
 
-// TestTranspose: on its side and back, and each bit where it belongs.
-func TestTranspose(t *testing.T) {
+// TestAloneTranspose: on its side and back, and each bit where it belongs.
+func TestAloneTranspose(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var a, b [64]uint64
 		for i := range a {
@@ -127,7 +127,7 @@ func TestStatsAgainstDefinition(t *testing.T) {
 			}
 		}
 		copy(rows[words:2*words], rows[:words]) // one repeat at least
-		s := measureBits(nbits, rows, draw(1))
+		s := measureBits(nbits, rows, aloneRandom(1))
 
 		seen := map[string]int{}
 		var distinct []int
@@ -200,7 +200,7 @@ func TestStatsAgainstDefinition(t *testing.T) {
 func TestRandomBitsPass(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	for _, n := range []int{1, 10, 99, 120, 1000, 5000} {
-		a, err := LookAlone(sent(1024, randomRows(n, 16, r), "sketch/1 hashes:3", "sketch:3"), nil)
+		a, err := LookAlone(sentOf(1024, aloneRandomRows(n, 16, r), "sketch/1 hashes:3", "sketch:3"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +217,7 @@ func TestRandomBitsPass(t *testing.T) {
 				t.Errorf("%d random filters: %s is unknown: %.3f with noise %.3f", n, f.Check, f.Value, f.Noise)
 			}
 		}
-		if n < FewestRecords && gradeOf(a, CheckRecords) != Unknown {
+		if n < FewestRecords && aloneGrade(a, CheckRecords) != Unknown {
 			t.Errorf("%d records are not said to be too few", n)
 		}
 	}
@@ -228,11 +228,11 @@ func TestPlantedFaults(t *testing.T) {
 	const n, words = 2000, 16
 	plant := func(change func(row []uint64, r *rand.Rand)) *Alone {
 		r := rand.New(rand.NewPCG(9, 9))
-		rows := randomRows(n, words, r)
+		rows := aloneRandomRows(n, words, r)
 		for i := range n {
 			change(rows[i*words:][:words], r)
 		}
-		a, err := LookAlone(sent(64*words, rows, "sketch/1 hashes:3", "sketch:3"), nil)
+		a, err := LookAlone(sentOf(64*words, rows, "sketch/1 hashes:3", "sketch:3"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -265,7 +265,7 @@ func TestPlantedFaults(t *testing.T) {
 		}},
 	} {
 		a := plant(c.change)
-		if g := gradeOf(a, c.check); !slices.Contains(c.want, g) {
+		if g := aloneGrade(a, c.check); !slices.Contains(c.want, g) {
 			t.Errorf("%s: %s is %q, want one of %q", c.name, c.check, g, c.want)
 		}
 	}
@@ -275,7 +275,7 @@ func TestPlantedFaults(t *testing.T) {
 			row[w+words/2] = ^row[w]
 		}
 	})
-	if g := gradeOf(a, CheckDependence); g != Pass {
+	if g := aloneGrade(a, CheckDependence); g != Pass {
 		t.Errorf("balanced random bits: dependence is %q", g)
 	}
 	if got := a.Filters[0].Stats.Complement; got != 64*words/2 {
@@ -288,8 +288,8 @@ func TestPlantedFaults(t *testing.T) {
 func TestTuples(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	const words = 32
-	rows := randomRows(300, words, r)
-	a, b, c, d := randomRows(1, words, r), randomRows(1, words, r), randomRows(1, words, r), randomRows(1, words, r)
+	rows := aloneRandomRows(300, words, r)
+	a, b, c, d := aloneRandomRows(1, words, r), aloneRandomRows(1, words, r), aloneRandomRows(1, words, r), aloneRandomRows(1, words, r)
 	near := func(x []uint64) []uint64 {
 		y := slices.Clone(x)
 		for range 100 {
@@ -298,7 +298,7 @@ func TestTuples(t *testing.T) {
 		return y
 	}
 	copies := slices.Concat(rows, a, near(a), b, near(b))
-	l, err := measureTuples(64*words, copies, draw(2))
+	l, err := measureTuples(64*words, copies, aloneRandom(2))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,18 +327,18 @@ func TestTuples(t *testing.T) {
 // TestEncodingsApart: on people, a plain filter fails, one that is folded twice passes on
 // its bits, and a filter over one field fails by its repeats.
 func TestEncodingsApart(t *testing.T) {
-	people := households(3000, 1)
-	plain, err := LookAlone(sent(1024, plainRows(t, householdFields, people, 1024), "bloom/1", "dice"), nil)
+	people := aloneHouseholds(3000, 1)
+	plain, err := LookAlone(sentOf(1024, alonePlain(t, aloneFields, people, 1024), "bloom/1", "dice"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, check := range []string{CheckEncoding, CheckSkew, CheckDependence} {
-		if g := gradeOf(plain, check); g != Fail {
+		if g := aloneGrade(plain, check); g != Fail {
 			t.Errorf("plain filters: %s is %q", check, g)
 		}
 	}
-	twice := folded(folded(plainRows(t, householdFields, people, 8192), 128), 64)
-	hard, err := LookAlone(sent(2048, twice, "bloom/1 fold:2", "xor:4:0.5"), nil)
+	twice := aloneFolded(aloneFolded(alonePlain(t, aloneFields, people, 8192), 128), 64)
+	hard, err := LookAlone(sentOf(2048, twice, "bloom/1 fold:2", "xor:4:0.5"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,21 +346,21 @@ func TestEncodingsApart(t *testing.T) {
 		t.Logf("%-12s %-8s %.4f ± %.4f  %s", f.Check, f.Grade, f.Value, f.Noise, f.Text)
 	}
 	for _, check := range []string{CheckEncoding, CheckSkew} {
-		if g := gradeOf(hard, check); g != Pass {
+		if g := aloneGrade(hard, check); g != Pass {
 			t.Errorf("filters folded twice: %s is %q", check, g)
 		}
 	}
-	if g := gradeOf(hard, CheckDependence); g == Fail {
+	if g := aloneGrade(hard, CheckDependence); g == Fail {
 		t.Errorf("filters folded twice: dependence is %q", g)
 	}
 	var surnames [][]string
 	for _, p := range people {
 		surnames = append(surnames, p[1:2])
 	}
-	s := sent(1024, plainRows(t, householdFields[1:2], surnames, 1024), "bloom/1", "dice")
+	s := sentOf(1024, alonePlain(t, aloneFields[1:2], surnames, 1024), "bloom/1", "dice")
 	s[0].Fields = []string{"surname"}
 	one := Quick(s, []string{"nhs_number"})
-	if gradeOf(one, CheckFields) != Fail || gradeOf(one, CheckRepeats) != Fail || gradeOf(one, CheckExact) != Warn {
+	if aloneGrade(one, CheckFields) != Fail || aloneGrade(one, CheckRepeats) != Fail || aloneGrade(one, CheckExact) != Warn {
 		t.Errorf("a filter of one field: %v", one.Findings)
 	}
 }
