@@ -90,9 +90,8 @@ func verdictLine(v audit.Verdict) formats.AuditAttack {
 	if v.Anchors > 0 {
 		line.Known = thousands(v.Anchors)
 	}
-	if v.Seeds == 0 {
-		line.High = 1
-		return line
+	if v.Tried == 0 && v.Name != audit.Tokens || v.Share == 0 && v.Name == audit.Tokens {
+		return line // nobody could have been recovered, or nothing learned
 	}
 	show := func(x float64) string { return fmt.Sprintf("%.1f %%", 100*x) }
 	if v.Name == audit.Tokens {

@@ -182,11 +182,13 @@ func configFindings(sent []Sent, exact []string) []Finding {
 	return out
 }
 
+// better is what to do about an encoding that shows too much.
+const better = "use a hardened profile: standard, or high"
+
 // encodingFinding judges an encoding by what its similarity says: the curve from people's
 // likeness to that of their filters is what similarity attacks live on. Gates: measured
 // success of the anchor attack, encodings-and-attacks.md 1.6.
 func encodingFinding(s Sent) Finding {
-	const better = "use a profile: standard, or high"
 	method, rest, _ := strings.Cut(s.Similarity, ":")
 	scheme := s.Encoding
 	if i := strings.IndexAny(scheme, "/ ,"); i >= 0 {
@@ -207,11 +209,11 @@ func encodingFinding(s Sent) Finding {
 	case method == "xor" && err == nil && arity >= 4:
 		return Finding{Grade: Pass, Text: fmt.Sprintf("each bit is the sum of %d bits of a Bloom filter: only people who are nearly the same look alike", arity)}
 	case method == "xor" && err == nil && arity >= 2:
-		return Finding{Grade: Warn, Text: "each bit is the sum of two bits of a Bloom filter: with some known pairs part of the records can be re-identified", Do: "fold twice, or " + better}
+		return Finding{Grade: Warn, Text: "each bit is the sum of two bits of a Bloom filter: with some known pairs part of the records can be re-identified", Do: better + ", or fold twice"}
 	case method == "sketch" && err == nil && arity >= 3:
 		return Finding{Grade: Pass, Text: fmt.Sprintf("each bit is the sum of %d votes over all of a record's tokens: only people who are nearly the same look alike", arity)}
 	case method == "sketch" && err == nil && arity >= 1:
-		return Finding{Grade: Warn, Text: fmt.Sprintf("a sketch of %d votes a bit, where three or more hide all but near-duplicates", arity), Do: "use three, or " + better}
+		return Finding{Grade: Warn, Text: fmt.Sprintf("a sketch of %d votes a bit, where three or more hide all but near-duplicates", arity), Do: better + ", or three votes"}
 	}
 	return Finding{Grade: Unknown, Text: fmt.Sprintf("similarity %q is not known to this version: nothing is said about it", s.Similarity), Do: "look with the version of cohortlink that made it"}
 }
@@ -246,7 +248,8 @@ func bitFindings(name string, s *Stats) []Finding {
 	if skew.Grade == Pass {
 		skew.Text = fmt.Sprintf("all places are set about equally often: Gini coefficient %.3f, hardly more than chance", s.Gini)
 	} else {
-		skew.Do = "a place that is set often belongs to something common, such as a frequent surname: use a hardened profile"
+		skew.Text += "; such places belong to something common, as a frequent surname is"
+		skew.Do = better
 	}
 	add(skew)
 	if s.Constant > 0 {
@@ -260,7 +263,8 @@ func bitFindings(name string, s *Stats) []Finding {
 	if dependence.Grade == Pass {
 		dependence.Text = fmt.Sprintf("places are set independently of each other, as far as %d pairs of them show: %.2f, where chance gives 1", s.PairsLooked, s.Dependence)
 	} else {
-		dependence.Do = "places that are set together belong to one token or one value: use a hardened profile"
+		dependence.Text += "; such places belong to one token, or one value"
+		dependence.Do = better
 	}
 	add(dependence)
 	if s.Equal+s.Complement > 0 {

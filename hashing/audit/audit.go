@@ -189,7 +189,8 @@ func Attacks() []Attack {
 	}
 	add(Attack{Name: Frequency, Overlap: 1})
 	add(Attack{Name: Pattern, Overlap: 1})
-	add(Attack{Name: Tokens, Anchors: 200, Overlap: 0.5})
+	add(Attack{Name: Tokens, Anchors: 200, Overlap: 1})
+	add(Attack{Name: Tokens, Anchors: 1000, Overlap: 1})
 	add(Attack{Name: Dictionary, Overlap: 1})
 	add(Attack{Name: Dictionary, Overlap: 1, RightKey: true})
 	return all

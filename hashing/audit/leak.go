@@ -88,9 +88,9 @@ const (
 	tupleSigmas = 6.11
 	// tupleWords bounds the bits that are summed: of longer filters the first 8,192.
 	tupleWords = 128
-	// neighbours of a record that are looked at with it: groups of records made of the
+	// relatives of a record that are looked at with it: groups of records made of the
 	// same pieces are families, which a random sample would tear apart.
-	neighbours = 9
+	relatives = 9
 )
 
 // measureTuples looks at distinct filters: at families, found by their likeness, and at
@@ -129,7 +129,7 @@ func families(nbits int, rows []uint64, distinct []int32, rng *rand.Rand) ([]int
 			chosen = append(chosen, r)
 		}
 	}
-	seeds := distinct[:quadRecords/(neighbours+1)]
+	seeds := distinct[:quadRecords/(relatives+1)]
 	var seedRows []uint64
 	for _, r := range seeds {
 		seedRows = append(seedRows, rows[int(r)*words:][:words]...)
@@ -157,7 +157,7 @@ func families(nbits int, rows []uint64, distinct []int32, rng *rand.Rand) ([]int
 		}
 		slices.SortFunc(order, func(a, b int32) int { return cmp.Or(differ(a)-differ(b), int(a-b)) })
 		take(r)
-		for _, p := range order[:min(len(order), neighbours+1)] {
+		for _, p := range order[:min(len(order), relatives+1)] {
 			take(distinct[filters.Row(int(p))])
 		}
 	}

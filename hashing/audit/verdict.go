@@ -84,6 +84,10 @@ func Judge(a Attack, outcomes, plain []Outcome) Verdict {
 		v.Text = fmt.Sprintf("only %d people could have been recovered: too few to tell", v.Tried)
 		return v
 	}
+	if a.Name == Tokens && v.Share == 0 {
+		v.High, v.Grade, v.Text = 1, Unknown, "no token was there often enough to be learned"
+		return v
+	}
 	if a.Name == Tokens {
 		v.Low, v.High = seedInterval(v.Shares, math.MaxInt32) // a mean over tokens, no count of records
 		v.judgeTokens()
@@ -144,7 +148,7 @@ func (v *Verdict) judgeTokens() {
 		v.Text += fmt.Sprintf("; on plain filters %.2f", v.Plain)
 	}
 	if v.Grade == Fail || v.Grade == Warn {
-		v.Do = "this recovers pieces, not people; a shorter filter or a harder profile shows less of them"
+		v.Do = "pieces of values can be learned from known people: they are not people, but keep it in mind where many people are known; a harder profile shows less"
 	}
 }
 
