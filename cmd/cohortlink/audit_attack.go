@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 
-	"cohortlink/formats"
 	"cohortlink/hashing"
 	"cohortlink/hashing/audit"
 	"cohortlink/hashing/norm"
@@ -167,15 +166,20 @@ func (t *auditAttack) costs(ctx context.Context, encodings, others []encoding) (
 	if len(encodings) == 1 {
 		all = append(all, encodings[0])
 	}
-	seen := map[formats.FilterLayout]int{}
+	type made struct { // what decides how well it links, whatever it is called
+		encoding string
+		bits     int
+	}
+	seen := map[made]int{}
 	for i := range all {
 		e := &all[i]
 		this := i >= len(others)
-		if at, again := seen[e.layout]; again {
+		how := made{e.layout.Encoding, e.layout.Bits}
+		if at, again := seen[how]; again {
 			out.Lines[at].This = out.Lines[at].This || this
 			continue
 		}
-		seen[e.layout] = len(out.Lines)
+		seen[how] = len(out.Lines)
 		line := auditCost{Name: e.name, Encoding: e.layout.Encoding, Bits: e.layout.Bits, This: this}
 		for s := range errorSettings {
 			c, err := t.cost(ctx, e, &errorSettings[s], own, third)

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"slices"
+	"fmt"
 	"strings"
 
 	"cohortlink/formats"
@@ -23,24 +23,29 @@ func sentOf(m formats.FiltersManifest, rows [][]uint64, fields [][]string) []aud
 }
 
 // checkFilters is the cheap part of the audit, for hash to run on what it is about to
-// write: an error says what fails, and that --accept-weak takes it all the same. Nothing
-// is refused for being small: what cannot be told is said as a warning.
-func (a *app) checkFilters(sent []audit.Sent, exact []string, accepted bool) error {
-	found := audit.Quick(sent, exact).Findings
-	var failed []string
-	for _, f := range found {
+// write. What the project chose (encoding, fields, exact keys) was judged before a row
+// was read; this is what came of it. Where that fails, reason, if there is one, accepts it,
+// and what was accepted comes back for the manifest. Nothing is refused for being small:
+// what cannot be told is said as a warning.
+func (a *app) checkFilters(sent []audit.Sent, reason string) (weak []string, err error) {
+	failed := ""
+	for _, f := range audit.Quick(sent, nil).Findings {
 		switch {
-		case f.Grade == audit.Fail && !accepted:
-			failed = append(failed, "filter "+f.Filter+": "+f.Text)
-			if f.Do != "" && !slices.Contains(failed, f.Do) {
-				failed = append(failed, f.Do)
-			}
-		case f.Grade == audit.Fail, f.Check == audit.CheckRecords && f.Grade == audit.Unknown:
+		case f.Check == audit.CheckEncoding || f.Check == audit.CheckFields:
+		case f.Check == audit.CheckRecords:
 			a.ui.warnf("filter %s: %s", f.Filter, f.Text)
+		case f.Grade == audit.Fail && reason == "":
+			failed += fmt.Sprintf("\nfilter %s: %s", f.Filter, f.Text)
+			if f.Do != "" && !strings.Contains(failed, f.Do) {
+				failed += "\n" + f.Do
+			}
+		case f.Grade == audit.Fail:
+			a.ui.warnf("filter %s: %s", f.Filter, f.Text)
+			weak = append(weak, fmt.Sprintf("filter %s fails the check of %s; accepted because: %s", f.Filter, f.Check, reason))
 		}
 	}
-	if failed != nil {
-		return errorf("these filters show too much, and were not written\n%s\nto write them all the same, say why: --accept-weak \"reason\"", strings.Join(failed, "\n"))
+	if failed != "" {
+		return nil, errorf("the filters show too much, and were not written%s\nif it must be so: --accept-weak \"the reason\"", failed)
 	}
-	return nil
+	return weak, nil
 }

@@ -204,6 +204,8 @@ func encodingFinding(s Sent) Finding {
 	switch {
 	case method == "dice":
 		return Finding{Grade: Fail, Text: "a keyed Bloom filter without hardening: published attacks re-identify most of such filters by their likeness alone, without the key (Schäfer, Armknecht & Heng, ACSAC 2024)", Do: better}
+	case method == "xor" && err == nil && arity == 1:
+		return Finding{Grade: Fail, Text: "a keyed Bloom filter that is balanced, or has noise, and no other hardening: balancing hides no more than how many bits a record sets", Do: better}
 	case method == "noise":
 		return Finding{Grade: Fail, Text: "a Bloom filter with noise and no other hardening: noise that leaves enough to link by leaves enough to attack by", Do: better}
 	case method == "xor" && err == nil && arity >= 4:

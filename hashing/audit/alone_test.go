@@ -372,7 +372,7 @@ func TestEncodingFinding(t *testing.T) {
 		want                 Grade
 	}{
 		{"bloom/1", "dice", Fail}, {"clkhash/3", "dice", Fail}, {"bloom/1 noise:0.05", "noise:0.05", Fail},
-		{"bloom/1 fold:1", "xor:2:0.5", Warn}, {"bloom/1 fold:2", "xor:4:0.5", Pass}, {"bloom/1 fold:2 rule90 noise:0.02", "xor:8:0.35:0.02", Pass},
+		{"bloom/1 balance", "xor:1:0.5", Fail}, {"bloom/1 fold:1", "xor:2:0.5", Warn}, {"bloom/1 fold:2", "xor:4:0.5", Pass}, {"bloom/1 fold:2 rule90 noise:0.02", "xor:8:0.35:0.02", Pass},
 		{"sketch/1 hashes:1", "sketch:1", Warn}, {"sketch/1 hashes:3", "sketch:3", Pass},
 		{"sketch/1", "sketch:", Unknown}, {"bloom/1", "xor:x:0.5", Unknown}, {"bloom/1", "cosine", Unknown}, {"quantum/9", "dice", Unknown}, {"", "", Unknown},
 	} {
