@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 
 	"cohortlink/hashing"
 	"cohortlink/hashing/audit"
@@ -108,9 +109,12 @@ func (t *auditAttack) target(e *encoding, seed uint64) (*audit.Target, error) {
 	return audit.NewTarget(e.fieldsOf(), normalise, ownOf(t.sample.people(t.people, seed), e.fields), t.key, e.encode(normalise), seed)
 }
 
-// runAttacks adds the outcome of each attack to outcomes. Too few records leave it
-// without one, which is graded as unknown.
+// runAttacks adds the outcome of each attack to outcomes. Too few records that differ
+// leave it without one, which is graded as unknown.
 func runAttacks(ctx context.Context, attacks []audit.Attack, target *audit.Target, seed uint64, outcomes [][]audit.Outcome, step func()) error {
+	if differ(target.Values) < audit.FewestRecords {
+		return nil // one person a thousand times is one person
+	}
 	for i, a := range attacks {
 		o, err := audit.Run(ctx, target, a, seed)
 		step()
@@ -123,6 +127,15 @@ func runAttacks(ctx context.Context, attacks []audit.Attack, target *audit.Targe
 		outcomes[i] = append(outcomes[i], o)
 	}
 	return nil
+}
+
+// differ is how many records differ.
+func differ(records [][]string) int {
+	seen := map[string]bool{}
+	for _, values := range records {
+		seen[strings.Join(values, "\x00")] = true
+	}
+	return len(seen)
 }
 
 // auditCosts is what each encoding is worth in links on this extract.
@@ -152,12 +165,12 @@ const fewestCost = 100
 func (t *auditAttack) costs(ctx context.Context, encodings, others []encoding) (*auditCosts, error) {
 	records := t.sample.people(costRecords, 0)
 	third := len(records) / 3
-	if third < fewestCost {
-		return nil, nil
-	}
 	own, err := canonical(encodings, t.normalise, records)
 	if err != nil {
 		return nil, err
+	}
+	if third < fewestCost || differ(own) < fewestCost {
+		return nil, nil
 	}
 	out := &auditCosts{People: 2 * third, Both: third}
 	m := t.app.ui.meter("link", "encodings")

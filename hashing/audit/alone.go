@@ -185,6 +185,10 @@ func configFindings(sent []Sent, exact []string) []Finding {
 // better is what to do about an encoding that shows too much.
 const better = "use a hardened profile: standard, or high"
 
+// more is what to do where there are too few records to tell. The encoding is the same for
+// all parties, so that what holds for a larger one says more than this one can.
+const more = "judge the encoding by a larger extract: the audit of the project's largest party says most"
+
 // encodingFinding judges an encoding by what its similarity says: the curve from people's
 // likeness to that of their filters is what similarity attacks live on. Gates: measured
 // success of the anchor attack, encodings-and-attacks.md 1.6.
@@ -241,13 +245,16 @@ func bitFindings(name string, s *Stats) []Finding {
 	}
 	if few {
 		add(Finding{Check: CheckRecords, Grade: Unknown, Value: float64(s.Distinct), PassTo: FewestRecords,
-			Text: fmt.Sprintf("%d different filters are too few to say anything about their bits, and in so small a file a person is known by being in it", s.Distinct),
-			Do:   fmt.Sprintf("judge the encoding on a larger extract, of %d records or more", FewestRecords)})
+			Text: fmt.Sprintf("different filters: %d, too few to say anything about their bits; and in so small a file a person is known by being in it", s.Distinct),
+			Do:   more})
 		return out
 	}
 	skew := Finding{Check: CheckSkew, Grade: gauge(s.Skew, s.SkewNoise, skewPass, skewFail), Value: s.Skew, Noise: s.SkewNoise, PassTo: skewPass, FailFrom: skewFail,
 		Text: fmt.Sprintf("some places are set more often than others: Gini coefficient %.3f, of which %.3f is more than chance", s.Gini, s.Skew)}
-	if skew.Grade == Pass {
+	if skew.Grade == Unknown {
+		skew.Text = fmt.Sprintf("some places are set more often than others: Gini coefficient %.3f; so few records do not tell whether that is more than chance", s.Gini)
+		skew.Do = more
+	} else if skew.Grade == Pass {
 		skew.Text = fmt.Sprintf("all places are set about equally often: Gini coefficient %.3f, hardly more than chance", s.Gini)
 	} else {
 		skew.Text += "; such places belong to something common, as a frequent surname is"
@@ -262,7 +269,10 @@ func bitFindings(name string, s *Stats) []Finding {
 	dependence := Finding{Check: CheckDependence, Grade: gauge(s.Dependence, s.DependenceNoise, dependencePass, dependenceFail),
 		Value: s.Dependence, Noise: s.DependenceNoise, PassTo: dependencePass, FailFrom: dependenceFail,
 		Text: fmt.Sprintf("places are set together %.2f times as strongly as independent ones (scaled to %d records); of %d pairs looked at, %d cannot be chance", s.Dependence, DependenceRecords, s.PairsLooked, s.PairsStrong)}
-	if dependence.Grade == Pass {
+	if dependence.Grade == Unknown {
+		dependence.Text = fmt.Sprintf("places are set together %.2f ± %.2f times as strongly as independent ones (scaled to %d records): too few records to tell", s.Dependence, s.DependenceNoise, DependenceRecords)
+		dependence.Do = more
+	} else if dependence.Grade == Pass {
 		dependence.Text = fmt.Sprintf("places are set independently of each other, as far as %d pairs of them show: %.2f, where chance gives 1", s.PairsLooked, s.Dependence)
 	} else {
 		dependence.Text += "; such places belong to one token, or one value"
