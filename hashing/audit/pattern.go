@@ -158,30 +158,37 @@ func (m *miner) together(rows []uint64, least int) []int {
 	}
 	slices.SortStableFunc(among, func(a, b int) int { return cmp.Compare(size[a], size[b]) })
 	var best []int
-	// The rarest columns that are frequent enough have the fewest other tokens in them, so
-	// sets are grown from those.
-	for i, start := range among[:min(len(among), 100)] {
+	type candidate struct{ column, both int }
+	for _, start := range among {
 		set, all := []int{start}, slices.Clone(in[start])
+		candidates := make([]candidate, 0, len(among))
+		for _, c := range among {
+			if c != start {
+				candidates = append(candidates, candidate{column: c})
+			}
+		}
 		for {
-			next, most := -1, least-1
-			for j, c := range among {
-				if j == i || slices.Contains(set, c) {
-					continue
+			next, kept := candidate{column: -1}, candidates[:0]
+			for _, c := range candidates {
+				c.both = 0
+				for w, word := range in[c.column] {
+					c.both += bits.OnesCount64(all[w] & word)
 				}
-				both := 0
-				for w := range all {
-					both += bits.OnesCount64(all[w] & in[c][w])
-				}
-				if both > most {
-					next, most = c, both
+				// A column that is too rare within the set stays so as the set grows.
+				if c.both >= least {
+					kept = append(kept, c)
+					if c.both > next.both {
+						next = c
+					}
 				}
 			}
-			if next < 0 || len(set) > 200 {
+			if next.column < 0 || len(set)+len(kept) <= len(best) {
 				break
 			}
-			set = append(set, next)
+			candidates = slices.DeleteFunc(kept, func(c candidate) bool { return c.column == next.column })
+			set = append(set, next.column)
 			for w := range all {
-				all[w] &= in[next][w]
+				all[w] &= in[next.column][w]
 			}
 		}
 		if len(set) > len(best) {
