@@ -34,6 +34,9 @@ type AuditPage struct {
 	Alone            []AuditFinding
 	Places           []AuditPlaces
 
+	Unique    []AuditUnique // how unique the values are, all fields together first
+	Suspicion string        // how few people fit a filter; may be empty
+
 	Settings  []string // of errors, for which Costs have an F1 each
 	Costs     []AuditCost
 	CostsMean string
@@ -69,6 +72,9 @@ type AuditPlaces struct {
 	Counts   []int
 	ByChance []float64
 }
+
+// AuditUnique says, as texts, which share of records a field tells apart.
+type AuditUnique struct{ Field, Alone, Few, Without string }
 
 // AuditCost is what an encoding is worth in links.
 type AuditCost struct {

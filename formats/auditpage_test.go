@@ -24,8 +24,9 @@ func sampleAudit() AuditPage {
 			{Grade: "warn", GradeWord: "warning", Title: "Pieces of values", Given: "details", Known: "200", Overlap: "50 %", Share: "AUC 0.71", Range: "0.70 to 0.72", Plain: "AUC 0.99", Text: "tells", Value: 0.71, PlainValue: 0.99, Pieces: true},
 			{Grade: "unknown", GradeWord: "unknown", Title: "Frequency", Given: "details", Known: "-", Overlap: "100 %", Share: "-", Range: "-", Plain: "-", Text: "too few", PlainValue: -1},
 		}}},
-		Alone:    []AuditFinding{{"pass", "pass", "skew of record", "about equally often"}},
-		Places:   []AuditPlaces{{Name: "record", Bits: 2048, Looked: "2,000", Counts: counts, ByChance: chance}},
+		Alone:  []AuditFinding{{"pass", "pass", "skew of record", "about equally often"}},
+		Places: []AuditPlaces{{Name: "record", Bits: 2048, Looked: "2,000", Counts: counts, ByChance: chance}},
+		Unique: []AuditUnique{{"all fields together", "99.0 %", "99.9 %", "-"}, {"surname", "20.0 %", "40.0 %", "98.0 %"}}, Suspicion: "A filter fits one person alone in 2.0 % of cases.",
 		Settings: []string{"well kept", "scanned"}, CostsMean: "To compare encodings by.",
 		Costs: []AuditCost{{"plain", "bloom/1", "1,024", false, []float64{0.98, 0.95}}, {"standard (yours)", "bloom/1 fold:2", "2,048", true, []float64{0.9791, 0.9412}}},
 	}
@@ -57,13 +58,13 @@ func TestAuditPageIsAlone(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Audit of gp.csv", "9 March 2026", "These filters withstood most", "A pass means that these attacks failed", "choose a harder profile", "“a pilot”",
-		"98.7 %", "0.0 to 0.4", "AUC 0.71", "version 3", "skew of record", "0.9791", "standard (yours)", "well kept", "gates are ours",
+		"98.7 %", "0.0 to 0.4", "AUC 0.71", "version 3", "skew of record", "0.9791", "standard (yours)", "well kept", "gates are ours", "98.0 %", "fits one person alone",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
-	if n := strings.Count(page, "<table>"); n != strings.Count(page, "<caption>") || n != 3 {
+	if n := strings.Count(page, "<table>"); n != strings.Count(page, "<caption>") || n != 4 {
 		t.Errorf("%d tables, and %d captions", n, strings.Count(page, "<caption>"))
 	}
 	if strings.Count(page, `role="img"`) != strings.Count(page, "<title id=") {
@@ -94,7 +95,7 @@ func TestAuditPicture(t *testing.T) {
 // TestAuditPageOfFiltersAlone: the unit's page speaks of no attacks, as there were none.
 func TestAuditPageOfFiltersAlone(t *testing.T) {
 	p := sampleAudit()
-	p.AtPartner, p.Attacks, p.Costs, p.Settings = false, nil, nil, nil
+	p.AtPartner, p.Attacks, p.Unique, p.Costs, p.Settings = false, nil, nil, nil, nil
 	page := writeAudit(t, p)
 	if strings.Contains(page, "What attacks recovered") || !strings.Contains(page, "can be tried only where the extract is") || strings.Contains(page, "worth in links") {
 		t.Error("the page speaks of what was not done")
@@ -107,6 +108,7 @@ func TestAuditPageEscapes(t *testing.T) {
 	p := sampleAudit()
 	p.File, p.Verdict, p.Todo, p.Weak = evil, evil, []string{evil}, []string{evil}
 	p.Attacks[0].Name, p.Attacks[0].Encoding, p.Attacks[0].Attacks[0].Text, p.Places[0].Name, p.Costs[0].Name = evil, evil, evil, evil, evil
+	p.Unique[0].Field, p.Suspicion = evil, evil
 	page := writeAudit(t, p)
 	if strings.Contains(page, "<script") || strings.Contains(page, "<img") {
 		t.Error("a text became part of the page")

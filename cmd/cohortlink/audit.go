@@ -76,8 +76,12 @@ type audited struct {
 	Seeds    int           `json:"seeds"`
 	Alone    *audit.Alone  `json:"alone"`
 	Attacks  []auditFilter `json:"attacks,omitempty"`
-	Costs    *auditCosts   `json:"costs,omitempty"`
-	Weak     []string      `json:"weak,omitempty"` // reasons for weak choices, as the file has them
+	// Unique is how unique the values are that the filters are made of, of all fields
+	// together first; Suspicion how few people fit a filter for an attacker who knows 200.
+	Unique    []audit.Uniqueness `json:"unique,omitempty"`
+	Suspicion *audit.Risk        `json:"suspicion,omitempty"`
+	Costs     *auditCosts        `json:"costs,omitempty"`
+	Weak      []string           `json:"weak,omitempty"` // reasons for weak choices, as the file has them
 }
 
 // auditFilter is what attacks did to one of a record's filters.

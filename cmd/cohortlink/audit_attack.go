@@ -48,6 +48,9 @@ func (t *auditAttack) all(ctx context.Context, schema hashing.Schema, exact []st
 		verdicts = append(verdicts, v...)
 	}
 	m.done()
+	if err := t.risks(ctx, &encodings[0], found); err != nil {
+		return err
+	}
 	if found.Costs, err = t.costs(ctx, encodings, others); err != nil {
 		return err
 	}
@@ -107,6 +110,28 @@ func (t *auditAttack) attack(ctx context.Context, e, plain *encoding, step func(
 func (t *auditAttack) target(e *encoding, seed uint64) (*audit.Target, error) {
 	normalise := own(t.normalise, e.fields)
 	return audit.NewTarget(e.fieldsOf(), normalise, ownOf(t.sample.people(t.people, seed), e.fields), t.key, e.encode(normalise), seed)
+}
+
+// suspicionAnchors is how many known people the probability of suspicion is told for: as many
+// as the strongest of the anchor attacks is given.
+const suspicionAnchors = 200
+
+// risks says how unique people's values are, and how few people fit a filter.
+func (t *auditAttack) risks(ctx context.Context, e *encoding, found *audited) error {
+	target, err := t.target(e, 0)
+	if err != nil {
+		return err
+	}
+	found.Unique = audit.Unique(target)
+	if differ(target.Values) < audit.FewestRecords+suspicionAnchors {
+		return nil
+	}
+	risk, err := audit.Suspicion(ctx, target, suspicionAnchors, 1, 0)
+	if err != nil {
+		return err
+	}
+	found.Suspicion = &risk
+	return nil
 }
 
 // runAttacks adds the outcome of each attack to outcomes. Too few records that differ

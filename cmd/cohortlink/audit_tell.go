@@ -37,6 +37,18 @@ func (a *app) tellAudit(found *audited) {
 	for _, f := range found.Alone.Findings {
 		b.WriteString(wrap(fmt.Sprintf("  %-8s ", gradeWords[f.Grade]), "           ", findingName(f)+": "+f.Text))
 	}
+	if len(found.Unique) > 0 {
+		b.WriteString("\nHow unique the people are, before any hashing\n")
+		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		fmt.Fprint(w, "  values of\tno other record has\tfewer than five have\tunique without it\n")
+		for _, u := range uniqueLines(found.Unique) {
+			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", u.Field, u.Alone, u.Few, u.Without)
+		}
+		w.Flush()
+		if text := suspicionText(found.Suspicion); text != "" {
+			b.WriteString(wrap("  ", "  ", text))
+		}
+	}
 	if todo := todoOf(found); len(todo) > 0 {
 		b.WriteString("\nWhat to do\n")
 		for _, d := range todo {
@@ -109,6 +121,28 @@ func verdictLine(v audit.Verdict) formats.AuditAttack {
 	return line
 }
 
+func uniqueLines(unique []audit.Uniqueness) []formats.AuditUnique {
+	show := func(x float64) string { return fmt.Sprintf("%.1f %%", 100*x) }
+	var out []formats.AuditUnique
+	for _, u := range unique {
+		line := formats.AuditUnique{Field: u.Field, Alone: show(u.Alone), Few: show(u.Few), Without: show(u.Without)}
+		if u.Field == "" {
+			line.Field, line.Without = "all fields together", "-"
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// suspicionText tells the probability of suspicion, "" where it was not measured.
+func suspicionText(r *audit.Risk) string {
+	if r == nil || r.Records == 0 {
+		return ""
+	}
+	return fmt.Sprintf("To an attacker who has the details of all and knows %d of them, a filter fits one person alone in %.1f %% of cases, and the right person is one of %.0f that fit at least as well in the median case (probability of suspicion: mean %.4f, at most %.4f).",
+		suspicionAnchors, 100*r.Marketer, 1/max(r.Median, 1e-9), r.Mean, r.Max)
+}
+
 func findingName(f audit.Finding) string {
 	if f.Filter == "" {
 		return f.Check
@@ -167,6 +201,9 @@ func (u *auditRun) writePage(found *audited) error {
 		if f.Stats.Looked > 0 {
 			page.Places = append(page.Places, formats.AuditPlaces{Name: f.Name, Bits: f.Stats.Bits, Looked: thousands(f.Stats.Looked), Counts: f.Stats.ColumnHistogram[:], ByChance: f.Stats.ByChance[:]})
 		}
+	}
+	if page.AtPartner {
+		page.Unique, page.Suspicion = uniqueLines(found.Unique), suspicionText(found.Suspicion)
 	}
 	if c := found.Costs; c != nil {
 		page.Settings, page.CostsMean = c.Settings, costsMean
