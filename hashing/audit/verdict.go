@@ -127,7 +127,7 @@ func (v *Verdict) judge() {
 	case v.Plain < 0 && v.Name != Dictionary:
 		v.Text += "; it was not run on plain filters, so that its strength on these people is not known"
 	case v.Name == Dictionary:
-	case strong:
+	case strong || v.Grade != Info:
 		v.Text += fmt.Sprintf("; from plain filters of the same people %s", shareText(v.Plain))
 	default:
 		v.Text += fmt.Sprintf("; from plain filters of the same people %s, so that its failure says little", shareText(v.Plain))
