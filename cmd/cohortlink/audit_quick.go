@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"cohortlink/formats"
@@ -48,4 +49,40 @@ func (a *app) checkFilters(sent []audit.Sent, reason string) (weak []string, err
 		return nil, errorf("the filters show too much, and were not written%s\nif it must be so: --accept-weak \"the reason\"", failed)
 	}
 	return weak, nil
+}
+
+// sentOfBatches gathers what hash has made of the records that can be used, evenly spread
+// ones where there are more than are looked at. words is how many words all filters of a
+// record take together. A record without values for one of several filters has none of it.
+func sentOfBatches(batches []*batch, layouts []formats.FilterLayout, fields [][]string, words int) []audit.Sent {
+	usable := 0
+	for _, b := range batches {
+		for _, ok := range b.ok {
+			if ok {
+				usable++
+			}
+		}
+	}
+	step := max(1, (usable+mostRecords-1)/mostRecords)
+	rows := make([][]uint64, len(layouts))
+	seen := 0
+	for _, b := range batches {
+		for i, ok := range b.ok {
+			if !ok {
+				continue
+			}
+			if seen++; seen%step != 0 {
+				continue
+			}
+			at := i * words
+			for f, l := range layouts {
+				row := b.bits[at:][:(l.Bits+63)/64]
+				at += len(row)
+				if slices.ContainsFunc(row, func(w uint64) bool { return w != 0 }) {
+					rows[f] = append(rows[f], row...)
+				}
+			}
+		}
+	}
+	return sentOf(formats.FiltersManifest{Filters: layouts}, rows, fields)
 }

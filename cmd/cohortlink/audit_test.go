@@ -270,3 +270,29 @@ func TestVerdictLine(t *testing.T) {
 		}
 	}
 }
+
+// TestSentOfBatches: each filter of each usable record, once, and nothing else.
+func TestSentOfBatches(t *testing.T) {
+	layouts := []formats.FilterLayout{{Name: "a", Bits: 128}, {Name: "b", Bits: 64}}
+	batches := []*batch{
+		{bits: []uint64{1, 2, 3, 4, 5, 6, 7, 8, 0}, ok: []bool{true, false, true}},
+		{bits: []uint64{9, 10, 11}, ok: []bool{true}},
+		{},
+	}
+	got := sentOfBatches(batches, layouts, [][]string{{"surname"}}, 3)
+	if fmt.Sprint(got[0].Rows, got[1].Rows) != "[1 2 7 8 9 10] [3 11]" {
+		t.Errorf("%v and %v", got[0].Rows, got[1].Rows)
+	}
+	if got[0].Name != "a" || got[1].Bits != 64 || fmt.Sprint(got[0].Fields, got[1].Fields) != "[surname] []" {
+		t.Errorf("%+v", got)
+	}
+	// Of more records than are looked at, evenly spread ones.
+	many := &batch{}
+	for i := range mostRecords*2 + 5 {
+		many.bits, many.ok = append(many.bits, uint64(i+1)), append(many.ok, true)
+	}
+	rows := sentOfBatches([]*batch{many}, layouts[1:], nil, 1)[0].Rows
+	if len(rows) > mostRecords || len(rows) < mostRecords/2 || rows[len(rows)-1] < mostRecords*2-5 {
+		t.Errorf("%d rows, the last is that of record %d", len(rows), rows[len(rows)-1])
+	}
+}
