@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 )
@@ -154,15 +153,6 @@ func (s *scene) grow(ctx context.Context, start []pair, g growth) (best Outcome,
 		claims := mutual(ofE, ofP, g.metric)
 		o := s.grade(ofE, claims)
 		o.Variant = g.String()
-		if debug {
-			right := 0
-			for _, q := range anchors {
-				if s.right(q) {
-					right++
-				}
-			}
-			fmt.Printf("   %v round %d: anchors %d right %d -> right %d of %d, claims %d right %d noise sd %.4f\n", g, round, len(anchors), right, o.Right, o.Tried, o.Claimed, o.RightClaims, math.Sqrt(noise))
-		}
 		if o.Right > best.Right || best.Tried == 0 {
 			best = o
 		}
@@ -188,8 +178,6 @@ func (s *scene) grow(ctx context.Context, start []pair, g growth) (best Outcome,
 	return best, nil
 }
 
-var debug = true
-
 // growths are the ways to grow that are tried on an encoding.
 func growths(similarity string) []growth {
 	var all []growth
@@ -200,6 +188,9 @@ func growths(similarity string) []growth {
 }
 
 func anchorAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (Outcome, error) {
+	if a.Anchors == 0 {
+		return Outcome{}, fmt.Errorf("attack %s begins with known pairs: without any, use %s", Anchor, Graph)
+	}
 	s, err := newScene(t, a, r)
 	if err != nil {
 		return Outcome{}, err
