@@ -144,7 +144,7 @@ func (u *auditRun) atUnit(header formats.FiltersHeader) (*audited, error) {
 	if err != nil {
 		return nil, err
 	}
-	alone, err := audit.LookAlone(sentOf(file.Manifest, file.Bits, nil), file.Manifest.Exact)
+	alone, err := audit.LookAlone(sentOf(file.Manifest, file.Bits), file.Manifest.Exact)
 	if err != nil {
 		return nil, errorf("%s: %w", u.file, err)
 	}

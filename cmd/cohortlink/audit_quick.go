@@ -9,16 +9,12 @@ import (
 	"cohortlink/hashing/audit"
 )
 
-// sentOf is a filters file as the checks on filters alone want it. fields are those that
-// each filter is made of, nil where that is not known, as at the unit.
-func sentOf(m formats.FiltersManifest, rows [][]uint64, fields [][]string) []audit.Sent {
+// sentOf is a filters file as the checks on filters alone want it. It does not say which
+// fields a filter is made of.
+func sentOf(m formats.FiltersManifest, rows [][]uint64) []audit.Sent {
 	var out []audit.Sent
 	for i, l := range m.Filters {
-		s := audit.Sent{Name: l.Name, Encoding: l.Encoding, Filters: audit.Filters{Bits: l.Bits, Similarity: l.Similarity, Rows: rows[i]}}
-		if i < len(fields) {
-			s.Fields = fields[i]
-		}
-		out = append(out, s)
+		out = append(out, audit.Sent{Name: l.Name, Encoding: l.Encoding, Filters: audit.Filters{Bits: l.Bits, Similarity: l.Similarity, Rows: rows[i]}})
 	}
 	return out
 }
@@ -52,9 +48,10 @@ func (a *app) checkFilters(sent []audit.Sent, reason string) (weak []string, err
 }
 
 // sentOfBatches gathers what hash has made of the records that can be used, evenly spread
-// ones where there are more than are looked at. words is how many words all filters of a
-// record take together. A record without values for one of several filters has none of it.
-func sentOfBatches(batches []*batch, layouts []formats.FilterLayout, fields [][]string, words int) []audit.Sent {
+// ones where there are more than are looked at. row returns all filters of a row of a batch,
+// so many words together, in dst where it has to. A record without values for one of several filters
+// has none of it.
+func sentOfBatches(batches []*batch, layouts []formats.FilterLayout, words int, row func(b *batch, i int, dst []uint64) ([]uint64, error)) ([]audit.Sent, error) {
 	usable := 0
 	for _, b := range batches {
 		for _, ok := range b.ok {
@@ -64,7 +61,7 @@ func sentOfBatches(batches []*batch, layouts []formats.FilterLayout, fields [][]
 		}
 	}
 	step := max(1, (usable+mostRecords-1)/mostRecords)
-	rows := make([][]uint64, len(layouts))
+	rows, dst := make([][]uint64, len(layouts)), make([]uint64, words)
 	seen := 0
 	for _, b := range batches {
 		for i, ok := range b.ok {
@@ -74,15 +71,18 @@ func sentOfBatches(batches []*batch, layouts []formats.FilterLayout, fields [][]
 			if seen++; seen%step != 0 {
 				continue
 			}
-			at := i * words
+			bits, err := row(b, i, dst)
+			if err != nil {
+				return nil, err
+			}
 			for f, l := range layouts {
-				row := b.bits[at:][:(l.Bits+63)/64]
-				at += len(row)
-				if slices.ContainsFunc(row, func(w uint64) bool { return w != 0 }) {
-					rows[f] = append(rows[f], row...)
+				filter := bits[:(l.Bits+63)/64]
+				bits = bits[len(filter):]
+				if slices.ContainsFunc(filter, func(w uint64) bool { return w != 0 }) {
+					rows[f] = append(rows[f], filter...)
 				}
 			}
 		}
 	}
-	return sentOf(formats.FiltersManifest{Filters: layouts}, rows, fields)
+	return sentOf(formats.FiltersManifest{Filters: layouts}, rows), nil
 }

@@ -237,10 +237,10 @@ func TestCheckFilters(t *testing.T) {
 	m := formats.FiltersManifest{Filters: []formats.FilterLayout{plain.layout}}
 	var errs bytes.Buffer
 	a := quietApp(&errs)
-	if _, err := a.checkFilters(sentOf(m, [][]uint64{f.Rows}, nil), ""); err == nil || !strings.Contains(err.Error(), "--accept-weak") || !strings.Contains(err.Error(), "set together") {
+	if _, err := a.checkFilters(sentOf(m, [][]uint64{f.Rows}), ""); err == nil || !strings.Contains(err.Error(), "--accept-weak") || !strings.Contains(err.Error(), "set together") {
 		t.Errorf("plain filters: %v", err)
 	}
-	weak, err := a.checkFilters(sentOf(m, [][]uint64{f.Rows}, nil), "a pilot")
+	weak, err := a.checkFilters(sentOf(m, [][]uint64{f.Rows}), "a pilot")
 	if err != nil || len(weak) == 0 || !strings.HasSuffix(weak[0], "accepted because: a pilot") {
 		t.Errorf("accepted plain filters: %q, %v", weak, err)
 	}
@@ -251,12 +251,12 @@ func TestCheckFilters(t *testing.T) {
 	for i := range f.Rows {
 		f.Rows[i] = r.Uint64()
 	}
-	if weak, err := a.checkFilters(sentOf(m, [][]uint64{f.Rows}, nil), ""); err != nil || weak != nil {
+	if weak, err := a.checkFilters(sentOf(m, [][]uint64{f.Rows}), ""); err != nil || weak != nil {
 		t.Errorf("random filters: %q, %v", weak, err)
 	}
 	// A small file is not refused, and not passed over in silence.
 	errs.Reset()
-	if _, err := a.checkFilters(sentOf(m, [][]uint64{f.Rows[:10*plain.layout.Bits/64]}, nil), ""); err != nil || !strings.Contains(errs.String(), "too few") {
+	if _, err := a.checkFilters(sentOf(m, [][]uint64{f.Rows[:10*plain.layout.Bits/64]}), ""); err != nil || !strings.Contains(errs.String(), "too few") {
 		t.Errorf("ten records: %v, %s", err, &errs)
 	}
 }
@@ -279,11 +279,20 @@ func TestSentOfBatches(t *testing.T) {
 		{bits: []uint64{9, 10, 11}, ok: []bool{true}},
 		{},
 	}
-	got := sentOfBatches(batches, layouts, [][]string{{"surname"}}, 3)
+	row := func(b *batch, i int, dst []uint64) ([]uint64, error) {
+		if b.bits[0] == 0xbad {
+			return nil, fmt.Errorf("the disk is damaged")
+		}
+		return b.bits[i*len(dst):][:len(dst)], nil
+	}
+	got, err := sentOfBatches(batches, layouts, 3, row)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if fmt.Sprint(got[0].Rows, got[1].Rows) != "[1 2 7 8 9 10] [3 11]" {
 		t.Errorf("%v and %v", got[0].Rows, got[1].Rows)
 	}
-	if got[0].Name != "a" || got[1].Bits != 64 || fmt.Sprint(got[0].Fields, got[1].Fields) != "[surname] []" {
+	if got[0].Name != "a" || got[1].Bits != 64 || len(got) != 2 {
 		t.Errorf("%+v", got)
 	}
 	// Of more records than are looked at, evenly spread ones.
@@ -291,8 +300,15 @@ func TestSentOfBatches(t *testing.T) {
 	for i := range mostRecords*2 + 5 {
 		many.bits, many.ok = append(many.bits, uint64(i+1)), append(many.ok, true)
 	}
-	rows := sentOfBatches([]*batch{many}, layouts[1:], nil, 1)[0].Rows
+	if got, err = sentOfBatches([]*batch{many}, layouts[1:], 1, row); err != nil {
+		t.Fatal(err)
+	}
+	rows := got[0].Rows
 	if len(rows) > mostRecords || len(rows) < mostRecords/2 || rows[len(rows)-1] < mostRecords*2-5 {
 		t.Errorf("%d rows, the last is that of record %d", len(rows), rows[len(rows)-1])
+	}
+	many.bits[0] = 0xbad
+	if _, err := sentOfBatches([]*batch{many}, layouts[1:], 1, row); err == nil {
+		t.Error("a row that could not be read went unnoticed")
 	}
 }
