@@ -23,14 +23,14 @@ func sentOf(m formats.FiltersManifest, rows [][]uint64) []audit.Sent {
 // write. What the project chose (encoding, fields, exact keys) was judged before a row
 // was read; this is what came of it. Where that fails, reason, if there is one, accepts it,
 // and what was accepted comes back for the manifest. Nothing is refused for being small:
-// what cannot be told is said as a warning.
+// what cannot be told is said.
 func (a *app) checkFilters(sent []audit.Sent, reason string) (weak []string, err error) {
 	failed := ""
 	for _, f := range audit.Quick(sent, nil).Findings {
 		switch {
 		case f.Check == audit.CheckEncoding || f.Check == audit.CheckFields:
 		case f.Check == audit.CheckRecords:
-			a.ui.warnf("filter %s: %s", f.Filter, f.Text)
+			a.ui.sayf("filter %s: %s", f.Filter, f.Text)
 		case f.Grade == audit.Fail && reason == "":
 			failed += fmt.Sprintf("\nfilter %s: %s", f.Filter, f.Text)
 			if f.Do != "" && !strings.Contains(failed, f.Do) {
