@@ -238,6 +238,8 @@ func bitFindings(name string, s *Stats) []Finding {
 		switch {
 		case repeats.Grade == Pass && few:
 			repeats.Grade = Unknown
+		case s.Records < FewestRecords:
+			repeats.Grade = Warn // in so small a file it may be chance
 		case repeats.Grade != Pass:
 			repeats.Do = "take repeated rows out of the extract, or make the filter of more fields: how often a filter occurs can give away whose it is"
 		}
