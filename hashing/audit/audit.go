@@ -20,9 +20,10 @@
 // in minutes. Nothing recovered means that these attacks failed. Every attack has a
 // version; one that recovers less than the version before it is not an improvement.
 //
-// Where an attack has variants (which similarity, which distance), all are run and the
-// outcome is that of the one that recovered most, although an attacker could not tell
-// which that is.
+// Where an attack has variants (which similarity, which distance) and rounds, the outcome
+// is that of the variant and the round that recovered most, although an attacker could not
+// tell which that is. On a hundred records or so that alone is worth one or two of them:
+// look at how many were tried.
 package audit
 
 import (
@@ -165,7 +166,8 @@ var versions = map[string]int{Anchor: 1, Graph: 1, Dictionary: 1, Frequency: 1, 
 type Attack struct {
 	Name    string `json:"name"`
 	Version int    `json:"version"`
-	// Anchors is how many pairs of a filter and a value the attacker knows beforehand.
+	// Anchors is how many pairs of a filter and a value the attacker knows beforehand: at
+	// most half of those who are on both sides.
 	Anchors int `json:"anchors"`
 	// Overlap is the share of the encoded records whose values the attacker has. It has
 	// the values of as many others, who are not encoded.

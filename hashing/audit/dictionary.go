@@ -16,32 +16,31 @@ func dictionaryAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (O
 	if err != nil {
 		return Outcome{}, err
 	}
-	from := &t.Own[0]
+	dictionary := &t.Own[0]
 	if a.RightKey {
-		from = &t.Again
+		dictionary = &t.Again
 	}
-	rows := from.some(s.known)
-	set, err := overlap.Prepare(from.Bits, rows)
+	set, err := overlap.Prepare(dictionary.Bits, dictionary.some(s.known))
 	if err != nil {
 		return Outcome{}, err
 	}
 	v := views(t.Filters.Similarity)[0]
 	words := t.Filters.Bits / 64
-	nearest := make([]nearest, len(s.encoded))
+	found := make([]nearest, len(s.encoded))
 	encoded := t.Filters.some(s.encoded)
 	const run = 64
-	err = parallel(ctx, (len(nearest)+run-1)/run, func(block int) error {
-		from, to := block*run, min(len(nearest), (block+1)*run)
+	err = parallel(ctx, (len(found)+run-1)/run, func(block int) error {
+		from, to := block*run, min(len(found), (block+1)*run)
 		counts := make([]uint16, (to-from)*set.Len())
 		if err := set.Common(encoded[from*words:to*words], counts); err != nil {
 			return err
 		}
 		for i := from; i < to; i++ {
-			nearest[i] = unseen
-			set1 := ones(encoded[i*words:][:words])
+			found[i] = unseen
+			p := ones(encoded[i*words:][:words])
 			for at, c := range counts[(i-from)*set.Len():][:set.Len()] {
 				row := set.Row(at)
-				nearest[i].see(int32(row), float32(v.one(int(c), set1, set.Ones(row), t.Filters.Bits)))
+				found[i].see(int32(row), float32(v.one(int(c), p, set.Ones(row), t.Filters.Bits)))
 			}
 		}
 		return nil
@@ -49,7 +48,7 @@ func dictionaryAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (O
 	if err != nil {
 		return Outcome{}, err
 	}
-	o := s.grade(nearest, nil)
+	o := s.grade(found, nil)
 	o.Variant = v.name
 	return o, nil
 }

@@ -20,9 +20,9 @@ import (
 //     (spectrum.go), which does not need that anybody in particular is on both.
 //
 // Vidanage et al. (CIKM 2020) and Schäfer, Armknecht and Heng (ACSAC 2024) match such graphs
-// with learned embeddings. Households, as cliques of four records with six similarities,
-// were tried in place of the clouds, and gave two right pairs in a hundred guesses on a
-// plain filter at half overlap.
+// with learned embeddings. Households were tried as well, as cliques of four records with
+// six similarities between them: of the hundred surest guesses on a plain filter at half
+// overlap none had more than two of its four pairs right.
 func graphAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (best Outcome, err error) {
 	s, err := newScene(t, a, r)
 	if err != nil {
@@ -56,7 +56,7 @@ func graphAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (best O
 	if err != nil {
 		return best, err
 	}
-	start, err := byRows(ctx, es.rows, ps.rows, s.e.n, s.p.n)
+	start, err := byRows(ctx, es, ps, s.e.n, s.p.n)
 	if err != nil {
 		return best, err
 	}
@@ -91,7 +91,7 @@ func graphAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (best O
 }
 
 const (
-	screenRounds = 5
+	screenRounds = 5 // after three, right guesses and wrong ones still fit alike
 	followed     = 3 // guesses that are grown to the end
 )
 
@@ -138,20 +138,10 @@ const (
 	rowFeatures  = rowTop + rowQuantiles
 )
 
-// A shape is what a side's graph of similarities looks like.
-type shape struct {
-	n    int
-	rows []float32 // rowFeatures a record
-}
-
-type between struct {
-	to         int32
-	similarity float32
-}
-
-// shape reads the whole matrix of similarities, a run of rows at a time.
-func (s *side) shape(ctx context.Context, v view) (*shape, error) {
-	out := &shape{n: s.n, rows: make([]float32, s.n*rowFeatures)}
+// shape returns rowFeatures numbers for each record: the greatest of its similarities to
+// all others, and quantiles of them. It reads the matrix a run of rows at a time.
+func (s *side) shape(ctx context.Context, v view) ([]float32, error) {
+	out := make([]float32, s.n*rowFeatures)
 	const run = 256
 	for from := 0; from < s.n; from += run {
 		to := min(s.n, from+run)
@@ -164,21 +154,20 @@ func (s *side) shape(ctx context.Context, v view) (*shape, error) {
 			return nil, err
 		}
 		err = parallel(ctx, len(of), func(a int) error {
-			all := make([]between, 0, s.n-1)
+			all := make([]float32, 0, s.n-1)
 			for i := range s.n {
 				if i != of[a] {
-					all = append(all, between{int32(i), x[i*len(of)+a]})
+					all = append(all, x[i*len(of)+a])
 				}
 			}
-			slices.SortFunc(all, func(p, q between) int {
-				return cmp.Or(cmp.Compare(q.similarity, p.similarity), cmp.Compare(p.to, q.to))
-			})
-			row := out.rows[of[a]*rowFeatures:][:rowFeatures]
+			slices.Sort(all)
+			slices.Reverse(all)
+			row := out[of[a]*rowFeatures:][:rowFeatures]
 			for k := range rowTop {
-				row[k] = all[min(k, len(all)-1)].similarity
+				row[k] = all[min(k, len(all)-1)]
 			}
 			for k := range rowQuantiles {
-				row[rowTop+k] = all[(k+1)*(len(all)-1)/(rowQuantiles+1)].similarity
+				row[rowTop+k] = all[(k+1)*(len(all)-1)/(rowQuantiles+1)]
 			}
 			return nil
 		})

@@ -40,7 +40,7 @@ func newCloud(ctx context.Context, s *side, v view, r *rand.Rand) (*cloud, error
 	a := all[:n*n] // the first n records of s.n, each with n similarities
 	mean, total := make([]float64, n), 0.0
 	for i := range n {
-		// A record is as alike to itself as any other is, in a matrix without noise.
+		// A record's similarity to itself, always 1, is left out, and is 0 once centred.
 		a[i*n+i] = 0
 		for _, x := range a[i*n:][:n] {
 			mean[i] += float64(x) / float64(n-1)
