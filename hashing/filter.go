@@ -42,7 +42,7 @@ func Plain(length int) []Filter { return []Filter{{Name: RecordFilter, Length: l
 // course in cryptanalysis. What they withstand, and what they cost, is measured: see the
 // README.
 var profiles = map[string][]Filter{
-	"standard": {{Name: RecordFilter, Length: 1024, Fill: 0.5}},
+	"standard": {{Name: RecordFilter, Length: 8192, Fill: 0.5, Fold: 2}},
 	"high":     {{Name: RecordFilter, Length: 4096, Hashes: 3}},
 }
 

@@ -203,7 +203,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	}
 	h.warnShared(batches, e.exact)
 	// From here on everything is counted, and nothing can be set aside any more.
-	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: e.schema, Rows: x.Row(), Sealed: to != nil, Weak: weak}
+	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: e.schema, Rows: x.Row(), Sealed: to != nil}
 	for _, b := range batches {
 		for i, ok := range b.ok {
 			if ok {
@@ -242,8 +242,20 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	today := time.Now().UTC().Format(time.DateOnly)
 	manifest := formats.FiltersManifest{
 		Records: s.Records, SetAside: s.SetAside, LeftOut: s.LeftOut, Deduplicated: party.Deduplicated,
-		Filters: e.filters, Exact: e.exact, Needs: needs.layouts(), Weak: weak, Created: today, Tool: tool(),
+		Filters: e.filters, Exact: e.exact, Needs: needs.layouts(), Created: today, Tool: tool(),
 	}
+	sent, err := sentOfBatches(batches, manifest.Filters, encoder.words, kept.row)
+	if err != nil {
+		return nil, err
+	}
+	accepted, err := h.app.checkFilters(sent, h.acceptWeak)
+	if err != nil {
+		return nil, err
+	}
+	if manifest.Weak = append(weak, accepted...); len(manifest.Weak) == 0 && h.acceptWeak != "" {
+		ui.warnf("nothing weak was chosen or found: --accept-weak is not needed")
+	}
+	s.Weak = manifest.Weak
 	var fw *formats.FiltersWriter
 	if to != nil {
 		fw, err = formats.NewSealedFiltersWriter(out.filters, header, manifest, to, by)

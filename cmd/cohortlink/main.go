@@ -112,7 +112,7 @@ share names: each partner hashes its own extract at home, a linkage unit that
 holds no key links the hashes, and counts that are safe to forward come out.
 
 A first look, on an invented borough:   cohortlink demo
-A partner:                              cohortlink check, hash, attach
+A partner:                              cohortlink check, audit, hash, attach
 The linkage unit:                       cohortlink project, link, size, cohort
 ` + exitHelp,
 		SilenceUsage:               true,
@@ -136,7 +136,7 @@ The linkage unit:                       cohortlink project, link, size, cohort
 	})
 	root.PersistentFlags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "say nothing but errors and warnings")
 	root.AddCommand(
-		newDemo(a), newProject(a), newKey(a), newCheck(a), newHash(a), newInspect(a),
+		newDemo(a), newProject(a), newKey(a), newCheck(a), newHash(a), newInspect(a), newAudit(a),
 		newLink(a), newAttach(a), newSize(a), newCohort(a), newLedger(a), newEvaluate(a), newClkhash(a), newSynth(a),
 	)
 	return root

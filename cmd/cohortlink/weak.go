@@ -17,9 +17,6 @@ const maxReason = 200
 func (h *hashRun) acceptedWeak(weak []string) ([]string, error) {
 	reason := strings.TrimSpace(h.acceptWeak)
 	switch {
-	case len(weak) == 0 && h.acceptWeak != "":
-		h.app.ui.warnf("%s makes no weak choice: --accept-weak is not needed", h.project)
-		return nil, nil
 	case len(weak) == 0:
 		return nil, nil
 	case h.acceptWeak == "":
