@@ -143,10 +143,14 @@ func (r *run) refine(s *sample, pairs []Pair, chosen Threshold, floor overlap.Ra
 	}
 	for range refinements {
 		next := choose(newNullModel(s, r.likelySame(pairs, chosen.Score(), value(floor))))
-		if next.Nothing || next.Score() < value(floor) || next.Ratio == chosen.Ratio {
+		if next.Nothing || next.Score() < value(floor) {
 			break
 		}
-		chosen = next
+		settled := next.Ratio == chosen.Ratio
+		chosen = next // also for its estimate, which knows better now
+		if settled {
+			break
+		}
 	}
 	return chosen
 }
