@@ -79,7 +79,7 @@ type FiltersManifest struct {
 type FilterLayout struct {
 	Name       string `json:"name"`
 	Bits       int    `json:"bits"`       // 1 to 131,072
-	Encoding   string `json:"encoding"`   // how the bits were made, such as "bloom/1"; not understood here
+	Encoding   string `json:"encoding"`   // how the bits were made, such as "bloom/1 fold:2"; not understood here
 	Similarity string `json:"similarity"` // how two of them are compared, such as "dice"; not understood here
 }
 
@@ -275,9 +275,15 @@ func checkNeedValues(values []string) error {
 	return nil
 }
 
-// isMethodName reports whether s can name an encoding or a similarity, with a version and parameters: "bloom/1", "rr-dice:p=0.02".
+// isMethodName reports whether s can name an encoding or a similarity, with a version, parameters and further steps one space apart:
+// "bloom/1 fold:2", "xor:4:0.5".
 func isMethodName(s string) bool {
-	return len(s) > 0 && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-./:=,") == ""
+	for _, step := range strings.Split(s, " ") {
+		if step == "" || strings.Trim(step, "abcdefghijklmnopqrstuvwxyz0123456789-./:=,") != "" {
+			return false
+		}
+	}
+	return len(s) <= 64
 }
 
 // FiltersWriter writes a filters file row by row, so that nothing need hold all of them.

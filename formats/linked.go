@@ -25,6 +25,7 @@ const (
 	LinkedSecretFile   = "person.secret"
 	LinkedChangesFile  = "changes.csv"
 	LinkedLinksFolder  = "links"
+	LinkedRowsSuffix   = ".rows.csv" // in the folder of links, after the name of a party that sent CLKs
 )
 
 // The tables of the linked folder.
@@ -88,6 +89,7 @@ type LinkedParty struct {
 	Deduplicated bool     `json:"deduplicated"`
 	Created      string   `json:"created,omitempty"`
 	Weak         []string `json:"weak,omitempty"`
+	CLKs         string   `json:"clks,omitempty"` // the party sent a file of CLKs, of this form: by which schema and with which key it was made, nobody could check
 	// Batches are further files of the party, whose records are counted in above.
 	Batches []LinkedBatch `json:"batches,omitempty"`
 }
@@ -130,8 +132,11 @@ type LinkedThreshold struct {
 type LinkedEstimate struct {
 	Precision *float64 `json:"precision"`
 	Recall    *float64 `json:"recall"`
-	TruePairs float64  `json:"true_pairs"`
-	Basis     string   `json:"basis"`
+	// The ends of the 95 % intervals, low and high.
+	PrecisionInterval *[2]float64 `json:"precision_interval,omitempty"`
+	RecallInterval    *[2]float64 `json:"recall_interval,omitempty"`
+	TruePairs         float64     `json:"true_pairs"`
+	Basis             string      `json:"basis"`
 }
 
 // LinkedRules counts how often a rule kept records apart.

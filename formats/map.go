@@ -68,14 +68,35 @@ func (m *Map) Persons(l *Links) (func(row int) string, error) {
 			return nil, fmt.Errorf("the links have no person for the record of row %d: they are not of the same run as the map", m.Rows[i])
 		}
 	}
+	return m.personOf(l), nil
+}
+
+// Members is Persons for the members of a cohort: some of the map's records, and none that is not the map's. Other rows have "".
+func (m *Map) Members(l *Links) (func(row int) string, error) {
+	own := make(map[RecordID]bool, len(m.IDs))
+	for _, id := range m.IDs {
+		own[id] = true
+	}
+	for _, id := range l.Records {
+		if !own[id] {
+			return nil, errors.New("the cohort has records that the map does not have: they are not of the same run")
+		}
+	}
+	return m.personOf(l), nil
+}
+
+func (m *Map) personOf(l *Links) func(row int) string {
 	return func(row int) string {
 		id, ok := m.Record(row)
 		if !ok {
 			return ""
 		}
-		p, _ := l.Person(id)
+		p, ok := l.Person(id)
+		if !ok {
+			return ""
+		}
 		return p.String()
-	}, nil
+	}
 }
 
 // check refuses a map that does not do what a map is for. line gives the place of entry i in a message.

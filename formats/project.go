@@ -31,11 +31,12 @@ const (
 type Project struct {
 	Name      string
 	Parties   []ProjectParty // in the order of the file; at least one
-	Fields    []ProjectField // in the order of the file; at least one
+	Fields    []ProjectField // in the order of the file; at least one, but with the profile clkhash, whose linkage schema has them
 	Encoding  ProjectEncoding
 	Linkage   ProjectLinkage
 	Needs     []ProjectNeed
 	Release   ProjectRelease
+	Questions []ProjectQuestion
 	Unit      string // the linkage unit's age recipient; "" when the file names none, and files are not sealed
 	UnitSigns string // the linkage unit's signing key, by which its links are known; "" when the file names none
 }
@@ -43,7 +44,7 @@ type Project struct {
 // ProjectParty is a party, and how its extract is to be read.
 type ProjectParty struct {
 	Name         string
-	Columns      map[string][]string // field or need -> the party's own columns for it; what is not in it may be there under its own name, or not at all
+	Columns      map[string][]string // field, column of a linkage schema, or need -> the party's own columns for it; what is not in it may be there under its own name, or not at all
 	Dates        map[string]string   // field of kind date or year -> form of its dates; "" -> form of all others
 	Deduplicated bool                // the party declares that no two of its records are the same person
 	TextEncoding string              // "" for UTF-8
@@ -70,12 +71,20 @@ type ProjectEncoding struct {
 	Line    int             // 0 when the file does not say
 }
 
-// ProjectFilter is a filter spelled out.
+// ProjectFilter is a filter spelled out: a Bloom filter and how it is hardened, or a sketch.
 type ProjectFilter struct {
-	Name   string
-	Length int // in bits; 0: hashing's own
-	Fields []string
+	Name   string   // "record" when the file does not say
+	Fields []string // nil for all
+	Length int      // in bits; 0: hashing's own
 	Line   int
+
+	Fill    float64 // share of bits set, above 0 and below 1; 0: hashing's own
+	Fold    int     // times
+	Rule90  bool
+	Balance bool
+	Noise   float64 // share of bits replaced, below 1
+
+	Sketch int // hashes of a sketch; 0 for a Bloom filter
 }
 
 // ProjectLinkage says how records are linked.
@@ -92,11 +101,6 @@ type ProjectNeed struct {
 	Line   int
 }
 
-// ProjectRelease says by which rule counts are protected.
-type ProjectRelease struct {
-	Preset string // "hes", "opensafely", "ten", "gpps" or "ons"
-}
-
 const maxProject = 1 << 20 // bytes
 
 var (
@@ -108,6 +112,7 @@ var (
 	fieldName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 	threshold = regexp.MustCompile(`^(0\.[0-9]{1,9}|1(\.0{1,9})?)$`)
 	decimal   = regexp.MustCompile(`^[0-9]{1,9}(\.[0-9]{1,9})?$`)
+	shareForm = regexp.MustCompile(`^0(\.[0-9]{1,3})?$`)
 	recipient = regexp.MustCompile(`^age1[0-9a-z]{20,}$`) // the form only; age itself reads it where it is used
 	// Microsoft, "Naming Files, Paths, and Namespaces": reserved in every folder, with any extension.
 	windowsName = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
@@ -186,18 +191,21 @@ func ParseProject(name string, data []byte) (*Project, error) {
 	if err := y.version(root); err != nil {
 		return nil, err
 	}
-	top := y.section(root, "the project file", "version", "project", "parties", "fields", "encoding", "linkage", "needs", "release", "unit", "unit_signs")
+	top := y.section(root, "the project file", "version", "project", "parties", "fields", "encoding", "linkage", "needs", "release", "questions", "unit", "unit_signs")
 	p := &Project{Name: y.text(y.need(top, "project"), "project")}
 	if y.err == nil {
 		y.check(y.line(top["project"].value), CheckName("project", p.Name))
 	}
-	p.readFields(y, y.need(top, "fields"))
+	if top["fields"].value != nil || !y.hasProfile(top["encoding"].value, profileClkhash) {
+		p.readFields(y, y.need(top, "fields"))
+	}
 	p.readNeeds(y, top["needs"].value)
 	p.readParties(y, y.need(top, "parties"))
 	p.readEncoding(y, top["encoding"].value)
+	p.checkClkhash(y)
 	p.readLinkage(y, top["linkage"].value)
-	release := y.section(top["release"].value, "release", "preset")
-	p.Release.Preset = y.choice(release["preset"].value, "the preset of the release", releasePresets, "hes")
+	p.readRelease(y, top["release"].value)
+	p.readQuestions(y, top["questions"].value)
 	if unit := top["unit"].value; unit != nil {
 		p.Unit = y.text(unit, "unit")
 		if y.err == nil && !recipient.MatchString(p.Unit) {
@@ -288,7 +296,7 @@ func (p *Project) readReading(y *yamlReader, party *ProjectParty, s map[string]y
 	if columns := s["columns"].value; columns != nil {
 		party.Columns = map[string][]string{}
 		for _, pair := range y.pairs(columns, "columns") {
-			if known := append(p.fieldNames(), p.needNames()...); y.err == nil && !slices.Contains(known, pair.key) {
+			if known := append(p.fieldNames(), p.needNames()...); y.err == nil && len(p.Fields) > 0 && !slices.Contains(known, pair.key) {
 				y.fail(pair.line, "columns names %s, which is neither a field nor a need of the project%s", shownName(pair.key), didYouMean(pair.key, known))
 			}
 			names := y.texts(pair.value, "columns")
@@ -351,17 +359,7 @@ func (p *Project) readEncoding(y *yamlReader, n ast.Node) {
 	e.Profile = y.choice(s["profile"].value, "the profile of the encoding", profiles, "")
 	e.Length = y.bits(s["length"].value, "length")
 	for _, item := range y.list(s["filters"].value, "filters") {
-		f := ProjectFilter{Line: y.line(item)}
-		fs := y.section(item, "a filter", "name", "length", "fields")
-		f.Name = y.text(y.need(fs, "name"), "name")
-		f.Length = y.bits(fs["length"].value, "length")
-		fields := y.need(fs, "fields")
-		f.Fields = y.texts(fields, "fields")
-		y.references(fields, f.Fields, "fields", "field", p.fieldNames())
-		if y.err == nil && len(f.Fields) == 0 {
-			y.fail(f.Line, "a filter must be made of at least one field")
-		}
-		e.Filters = append(e.Filters, f)
+		e.Filters = append(e.Filters, p.readFilter(y, item))
 	}
 	seen := map[string]int{}
 	for _, f := range e.Filters {
@@ -389,6 +387,37 @@ func (p *Project) readEncoding(y *yamlReader, n ast.Node) {
 	case e.Profile != "" || e.Length != 0 || e.Schema != "":
 		y.fail(e.Line, "filters are spelled out, so that profile, length and schema have nothing to say; leave them out")
 	}
+}
+
+// readFilter reads a filter spelled out. Which settings go together, and how far they go, hashing decides.
+func (p *Project) readFilter(y *yamlReader, n ast.Node) ProjectFilter {
+	f := ProjectFilter{Name: "record", Line: y.line(n)}
+	s := y.section(n, "a filter", "name", "fields", "length", "fill", "fold", "rule90", "balance", "noise", "sketch")
+	if name := s["name"].value; name != nil {
+		f.Name = y.text(name, "name")
+	}
+	f.Length = y.bits(s["length"].value, "length")
+	if fields := s["fields"].value; fields != nil {
+		f.Fields = y.texts(fields, "fields")
+		y.references(fields, f.Fields, "fields", "field", p.fieldNames())
+		if y.err == nil && len(f.Fields) == 0 {
+			y.fail(f.Line, "a filter must be made of at least one field; leave fields out for all of them")
+		}
+	}
+	f.Fill = y.share(s["fill"].value, "fill")
+	f.Fold = y.digit(s["fold"].value, "fold")
+	f.Noise = y.share(s["noise"].value, "noise")
+	f.Sketch = y.digit(s["sketch"].value, "sketch")
+	if v := s["rule90"].value; v != nil {
+		f.Rule90 = y.boolean(v, "rule90")
+	}
+	if v := s["balance"].value; v != nil {
+		f.Balance = y.boolean(v, "balance")
+	}
+	if y.err == nil && f.Sketch > 0 && (f.Fill != 0 || f.Fold != 0 || f.Rule90 || f.Balance || f.Noise != 0) {
+		y.fail(f.Line, "a sketch has no fill, fold, rule90, balance or noise; leave them out")
+	}
+	return f
 }
 
 func (p *Project) readLinkage(y *yamlReader, n ast.Node) {

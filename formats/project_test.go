@@ -105,7 +105,7 @@ func TestProjectMistakes(t *testing.T) {
 		{"version: 1\n", "", `project.yaml is not a project file: it has no setting version (a project file begins with version: 1)`},
 		{"version: 1", "version: 2", `project.yaml is a project file of version 2, and this cohortlink reads version 1; update cohortlink`},
 		{"version: 1", "version: one", `project.yaml line 1: version must be 1`},
-		{"project: wok", "projet: wok", `project.yaml line 2: unknown setting in the project file; did you mean "project"? (known there: version, project, parties, fields, encoding, linkage, needs, release, unit, unit_signs)`},
+		{"project: wok", "projet: wok", `project.yaml line 2: unknown setting in the project file; did you mean "project"? (known there: version, project, parties, fields, encoding, linkage, needs, release, questions, unit, unit_signs)`},
 		{"project: wokingham-frailty", "project: Wokingham", `project.yaml line 2: the name of the project has capitals; write "wokingham", because names must differ in more than case`},
 		{"project: wokingham-frailty", "project:", `project.yaml line 1: the setting project is missing, or has no value`},
 		{"  gp-k81002:", "  gp-k81001:", `project.yaml line 11: the same name as in line 10; each may be there once`},
@@ -136,12 +136,20 @@ func TestProjectMistakes(t *testing.T) {
 		{"profile: standard", "profile: standart", `project.yaml line 20: the profile of the encoding is not known; did you mean "standard"? (known: standard, high, clkhash)`},
 		{"profile: standard", "profile: clkhash", `project.yaml line 20: a clkhash linkage schema is named by profile: clkhash and schema: together`},
 		{"profile: standard", "schema: s.json", `project.yaml line 20: a clkhash linkage schema is named by profile: clkhash and schema: together`},
+		{"profile: standard", "schema: s.json\n  profile: clkhash", `project.yaml line 20: the linkage schema says what is compared and how long the filters are; leave out fields, exact and length`},
 		{"exact: [nhs_number]", "length: 1e3", `project.yaml line 21: length must be a number of bits from 1 to 131072`},
 		{"exact: [nhs_number]", "exact: nhs_no", `project.yaml line 21: exact names "nhs_no", which is not a field of the project`},
 		{"exact: [nhs_number]", "filters: [{name: a, fields: [sex]}]", `project.yaml line 20: filters are spelled out, so that profile, length and schema have nothing to say; leave them out`},
 		{"profile: standard", "filters: [{name: a, fields: [sex, age]}]", `project.yaml line 20: fields names "age", which is not a field of the project`},
 		{"profile: standard", "filters: [{name: a, fields: sex}, {name: a, fields: sex}]", `project.yaml line 20: the filter "a" is already in line 20`},
-		{"profile: standard", "filters: [{name: a, fields: []}]", `project.yaml line 20: a filter must be made of at least one field`},
+		{"profile: standard", "filters: [{name: a, fields: []}]", `project.yaml line 20: a filter must be made of at least one field; leave fields out for all of them`},
+		{"profile: standard", "filters: [{length: 64}, {name: record}]", `project.yaml line 20: the filter "record" is already in line 20`},
+		{"profile: standard", "filters: [{fold: 2, folds: 2}]", `project.yaml line 20: unknown setting in a filter; did you mean "fold"? (known there: name, fields, length, fill, fold, rule90, balance, noise, sketch)`},
+		{"profile: standard", "filters: [{fill: 50%}]", `project.yaml line 20: fill must be a number from 0 and below 1 with at most three decimals, such as 0.25`},
+		{"profile: standard", "filters: [{noise: 1}]", `project.yaml line 20: noise must be a number from 0 and below 1 with at most three decimals, such as 0.25`},
+		{"profile: standard", "filters: [{fold: twice}]", `project.yaml line 20: fold must be a number from 0 to 9`},
+		{"profile: standard", "filters: [{balance: yes please}]", `project.yaml line 20: balance must be true or false`},
+		{"profile: standard", "filters: [{sketch: 3, fold: 1}]", `project.yaml line 20: a sketch has no fill, fold, rule90, balance or noise; leave them out`},
 		{"threshold: 0.850", "threshold: 85%", `project.yaml line 23: threshold must be auto, or a number above 0 and at most 1, such as 0.85`},
 		{"threshold: 0.850", "threshold: 0.000", `project.yaml line 23: threshold must be auto, or a number above 0 and at most 1, such as 0.85`},
 		{"threshold: 0.850", "threshold: 1.01", `project.yaml line 23: threshold must be auto, or a number above 0 and at most 1, such as 0.85`},
@@ -151,6 +159,12 @@ func TestProjectMistakes(t *testing.T) {
 		{"values: [0-17, 18-64, 65]", "values: [a, a]", `project.yaml line 27: value 2 is there twice`},
 		{"values: [0-17, 18-64, 65]", `values: ["a\tb"]`, `project.yaml line 27: value 1 is empty, longer than 64 bytes or not plain text`},
 		{"preset: hes", "preset: none", `project.yaml line 28: the preset of the release is not known (known: hes, opensafely, ten, gpps, ons)`},
+		{"preset: hes", "preset: hes, round_to: 5", `project.yaml line 28: a preset says what is hidden and how the rest is rounded; leave out either it or hide_below and round_to`},
+		{"preset: hes", "hide_below: 10", `project.yaml line 28: a rule of the project's own needs both hide_below and round_to, such as {hide_below: 10, round_to: 5}`},
+		{"preset: hes", "hide_below: 0, round_to: 5", `project.yaml line 28: hide_below must be a whole number from 1 to 1000000`},
+		{"release: {preset: hes}", "release: {}\nquestions: [{name: a, by: needs}, {name: a, by: needs}]", `project.yaml line 29: the question is already in line 29`},
+		{"release: {preset: hes}", "release: {}\nquestions: [{name: a}]", `project.yaml line 29: a question has where, or by, or both, such as {where: "parties>=3", by: needs}`},
+		{"release: {preset: hes}", "release: {}\nquestions: [{where: a}]", `project.yaml line 29: the setting name is missing, or has no value`},
 		{"unit: age1pq", "unit: AGE-SECRET-KEY-1", `project.yaml line 29: unit must be the linkage unit's public key, which begins with age1`},
 		{"release: {preset: hes}", "release: {preset: hes", `project.yaml line 29: not YAML, here or just before; look for a missing colon, quotation mark or bracket`},
 		{"  person_ids: per-party", "\tperson_ids: per-party", `project.yaml line 24: the line begins with a tab; indent it with spaces`},
@@ -342,18 +356,46 @@ func drawProject(t *rapid.T) *Project {
 	fields := rapid.SliceOfNDistinct(rapid.SampledFrom(names[:cut]), 1, cut, rapid.ID)
 	if rapid.Bool().Draw(t, "spelled out") {
 		for _, n := range rapid.SliceOfNDistinct(field, 1, 3, rapid.ID).Draw(t, "filters") {
-			p.Encoding.Filters = append(p.Encoding.Filters, ProjectFilter{Name: n, Length: bits.Draw(t, "length"), Fields: fields.Draw(t, "of")})
+			f := ProjectFilter{Name: n, Length: bits.Draw(t, "length")}
+			if rapid.Bool().Draw(t, "of some") {
+				f.Fields = fields.Draw(t, "of")
+			}
+			if rapid.Bool().Draw(t, "sketch") {
+				f.Sketch = rapid.IntRange(1, 9).Draw(t, "hashes")
+			} else {
+				f.Fill, f.Noise = float64(rapid.IntRange(0, 999).Draw(t, "fill"))/1000, float64(rapid.IntRange(0, 999).Draw(t, "noise"))/1000
+				f.Fold, f.Rule90, f.Balance = rapid.IntRange(0, 9).Draw(t, "fold"), rapid.Bool().Draw(t, "rule 90"), rapid.Bool().Draw(t, "balance")
+			}
+			p.Encoding.Filters = append(p.Encoding.Filters, f)
 		}
 	} else if p.Encoding.Profile = rapid.SampledFrom(profiles).Draw(t, "profile"); p.Encoding.Profile == "clkhash" {
 		p.Encoding.Schema = text.Draw(t, "schema")
+		// The linkage schema has the fields, under whatever names.
+		p.Fields = nil
+		for i := range p.Parties {
+			party := &p.Parties[i]
+			if party.Columns != nil {
+				party.Columns = rapid.MapOf(anyText, rapid.SliceOfNDistinct(anyText, 1, 3, rapid.ID)).Draw(t, "columns of the schema")
+			}
+			if _, all := party.Dates[""]; !all {
+				party.Dates = nil
+			}
+		}
 	} else {
 		p.Encoding.Length = bits.Draw(t, "length")
 	}
-	if rapid.Bool().Draw(t, "exact") {
+	if p.Fields != nil && rapid.Bool().Draw(t, "exact") {
 		p.Encoding.Exact = fields.Draw(t, "keys")
 	}
 	p.Linkage = ProjectLinkage{rapid.SampledFrom([]string{"auto", "0.1", "1", "0.850", "1.0"}).Draw(t, "threshold"), rapid.SampledFrom([]string{"shared", "per-party"}).Draw(t, "ids")}
-	p.Release.Preset = rapid.SampledFrom(releasePresets).Draw(t, "preset")
+	if rapid.Bool().Draw(t, "own rule") {
+		p.Release.HideBelow, p.Release.RoundTo = rapid.IntRange(1, 1_000_000).Draw(t, "hide below"), rapid.IntRange(1, 1_000_000).Draw(t, "round to")
+	} else {
+		p.Release.Preset = rapid.SampledFrom(releasePresets).Draw(t, "preset")
+	}
+	for _, name := range rapid.SliceOfNDistinct(text, 0, 3, rapid.ID).Draw(t, "questions") {
+		p.Questions = append(p.Questions, ProjectQuestion{Name: name, Where: rapid.SampledFrom([]string{"", "parties>=3", `council and not "age band"=65+`}).Draw(t, "where"), By: rapid.SampledFrom([]string{"parties", "needs", "frailty"}).Draw(t, "by")})
+	}
 	if rapid.Bool().Draw(t, "unit") {
 		p.Unit = "age1" + rapid.StringMatching(`[a-z0-9]{20,60}`).Draw(t, "key")
 	}
@@ -375,6 +417,9 @@ func withoutLines(p *Project) *Project {
 	}
 	for i := range p.Encoding.Filters {
 		p.Encoding.Filters[i].Line = 0
+	}
+	for i := range p.Questions {
+		p.Questions[i].Line = 0
 	}
 	p.Encoding.Line = 0
 	return p
@@ -402,7 +447,7 @@ func TestFormatProject(t *testing.T) {
 
 func FuzzProject(f *testing.F) {
 	f.Add([]byte(exampleProject))
-	f.Add([]byte("version: 1\nproject: p\nparties: {a: &x {columns: {f: [1, b]}}, b: *x}\nfields: [{name: f, kind: date, weight: 2}]\nencoding: {filters: [{name: a, fields: f, length: 64}]}\n"))
+	f.Add([]byte("version: 1\nproject: p\nparties: {a: &x {columns: {f: [1, b]}}, b: *x}\nfields: [{name: f, kind: date, weight: 2}]\nencoding: {filters: [{name: a, fields: f, length: 64, fill: 0.25, fold: 1, rule90: true, balance: true, noise: 0.05}, {sketch: 3}], exact: f}\n"))
 	f.Add([]byte("version: 1\n? a\n: - !b &c 'd\n'\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := ParseProject("p.yaml", data)

@@ -33,7 +33,9 @@ func FormatProject(p *Project) ([]byte, error) {
 	}
 	line("")
 	line("# What is compared. Kinds: %s.", strings.Join(fieldKinds, ", "))
-	line("fields:")
+	if len(p.Fields) > 0 {
+		line("fields:")
+	}
 	for _, f := range p.Fields {
 		weight := ""
 		if f.Weight != 0 {
@@ -66,8 +68,24 @@ func FormatProject(p *Project) ([]byte, error) {
 		line("  - {name: %s, kind: %s%s}", yamlText(n.Name), yamlText(n.Kind), values)
 	}
 	line("")
-	line("# The rule that protects counts before anybody sees them: %s.", strings.Join(releasePresets, ", "))
-	line("release: {preset: %s}", yamlText(p.Release.Preset))
+	line("# The rule that protects counts before anybody sees them: %s;", strings.Join(releasePresets, ", "))
+	line("# or one of the project's own: {hide_below: 10, round_to: 5}.")
+	if p.Release.Preset != "" {
+		line("release: {preset: %s}", yamlText(p.Release.Preset))
+	} else {
+		line("release: {hide_below: %d, round_to: %d}", p.Release.HideBelow, p.Release.RoundTo)
+	}
+	line("")
+	line("# Questions that every release answers: who meets a condition; by parties, needs, or the values of a need.")
+	if len(p.Questions) == 0 {
+		line("# questions:")
+		line(`#   - {name: "known to three services or more", where: "parties>=3", by: needs}`)
+	} else {
+		line("questions:")
+	}
+	for _, q := range p.Questions {
+		line("  - {name: %s%s%s}", yamlText(q.Name), optional("where", q.Where), optional("by", q.By))
+	}
 	line("")
 	line("# The linkage unit's public keys: filters are sealed for the first, and links that come back are signed by the second.")
 	if p.Unit == "" {
@@ -91,13 +109,13 @@ func (p *Project) formatParty(line func(string, ...any), party *ProjectParty) {
 	add := func(format string, a ...any) { settings = append(settings, fmt.Sprintf(format, a...)) }
 	if party.Columns != nil {
 		var columns []string
-		for _, name := range append(p.fieldNames(), p.needNames()...) { // a map has no order of its own
+		for _, name := range p.columnNames(party) { // a map has no order of its own
 			switch c := party.Columns[name]; len(c) {
 			case 0:
 			case 1:
-				columns = append(columns, name+": "+yamlText(c[0]))
+				columns = append(columns, yamlKey(name)+": "+yamlText(c[0]))
 			default:
-				columns = append(columns, name+": "+yamlList(c))
+				columns = append(columns, yamlKey(name)+": "+yamlList(c))
 			}
 		}
 		add("columns: {%s}", strings.Join(columns, ", "))
@@ -137,8 +155,8 @@ func (p *Project) formatParty(line func(string, ...any), party *ProjectParty) {
 func (p *Project) formatEncoding(line func(string, ...any)) {
 	e := &p.Encoding
 	line("# How filters are made: a profile (%s), or filters spelled out, each over some fields:", strings.Join(profiles, ", "))
-	line("#   filters: [{name: person, fields: [forename, surname, birth_date]}, {name: place, fields: [postcode]}]")
-	line("# exact: [nhs_number] also sends a field as an exact key.")
+	line("#   filters: [{name: all, length: 8192, fold: 2}, {name: person, fields: [forename, surname, birth_date], sketch: 3, length: 4096}]")
+	line("# exact: [nhs_number] also sends a field as an exact key. hash refuses weak choices without --accept-weak and a reason.")
 	line("encoding:")
 	if e.Profile != "" {
 		line("  profile: %s", yamlText(e.Profile))
@@ -153,15 +171,39 @@ func (p *Project) formatEncoding(line func(string, ...any)) {
 		line("  filters:")
 	}
 	for _, f := range e.Filters {
-		length := ""
-		if f.Length != 0 {
-			length = fmt.Sprintf("length: %d, ", f.Length)
-		}
-		line("    - {name: %s, %sfields: %s}", yamlText(f.Name), length, yamlList(f.Fields))
+		line("    - {%s}", strings.Join(f.settings(), ", "))
 	}
 	if e.Exact != nil {
 		line("  exact: %s", yamlList(e.Exact))
 	}
+}
+
+// settings writes those of a filter that are not what they would be without.
+func (f *ProjectFilter) settings() []string {
+	out := []string{"name: " + yamlText(f.Name)}
+	add := func(there bool, format string, value any) {
+		if there {
+			out = append(out, fmt.Sprintf(format, value))
+		}
+	}
+	number := func(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+	add(f.Sketch != 0, "sketch: %d", f.Sketch)
+	add(f.Length != 0, "length: %d", f.Length)
+	add(f.Fill != 0, "fill: %s", number(f.Fill))
+	add(f.Fold != 0, "fold: %d", f.Fold)
+	add(f.Rule90, "rule90: %t", true)
+	add(f.Balance, "balance: %t", true)
+	add(f.Noise != 0, "noise: %s", number(f.Noise))
+	add(f.Fields != nil, "fields: %s", yamlList(f.Fields))
+	return out
+}
+
+// optional is a setting of a list's item, left out when it has no value.
+func optional(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return ", " + name + ": " + yamlText(value)
 }
 
 // yamlText writes a text so that YAML cannot take it for anything else: names and numbers of ours bare, all else in quotation marks.
@@ -183,6 +225,14 @@ func yamlText(s string) string {
 		}
 	}
 	return b.String() + `"`
+}
+
+// yamlKey is yamlText for the name of a setting, which may be no number.
+func yamlKey(s string) string {
+	if threshold.MatchString(s) {
+		return `"` + s + `"`
+	}
+	return yamlText(s)
 }
 
 func yamlList(texts []string) string {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -306,21 +307,55 @@ func (y *yamlReader) boolean(n ast.Node, what string) bool {
 
 // bits returns the length of a filter, 0 when it is absent.
 func (y *yamlReader) bits(n ast.Node, what string) int {
+	return y.number(n, what, "a number of bits", maxFilterBits)
+}
+
+// number returns a whole number from 1 to most, 0 when it is absent; kind says in errors what number it is.
+func (y *yamlReader) number(n ast.Node, what, kind string, most int) int {
 	if n == nil {
 		return 0
 	}
-	bits := 0
+	number := 0
 	for _, c := range y.text(n, what) {
-		if c < '0' || c > '9' || bits > maxFilterBits {
-			bits = -1
+		if c < '0' || c > '9' || number > most {
+			number = -1
 			break
 		}
-		bits = 10*bits + int(c-'0')
+		number = 10*number + int(c-'0')
 	}
-	if bits < 1 || bits > maxFilterBits {
-		y.fail(y.line(n), "%s must be a number of bits from 1 to %d", what, maxFilterBits)
+	if number < 1 || number > most {
+		y.fail(y.line(n), "%s must be %s from 1 to %d", what, kind, most)
 	}
-	return bits
+	return number
+}
+
+// share returns a number from 0 and below 1, of at most three decimals, 0 when it is absent.
+func (y *yamlReader) share(n ast.Node, what string) float64 {
+	if n == nil {
+		return 0
+	}
+	text := y.text(n, what)
+	if y.err == nil && !shareForm.MatchString(text) {
+		y.fail(y.line(n), "%s must be a number from 0 and below 1 with at most three decimals, such as 0.25", what)
+	}
+	x, _ := strconv.ParseFloat(text, 64)
+	return x
+}
+
+// digit returns a number from 0 to 9, 0 when it is absent.
+func (y *yamlReader) digit(n ast.Node, what string) int {
+	if n == nil {
+		return 0
+	}
+	text := y.text(n, what)
+	if y.err == nil && (len(text) != 1 || text[0] < '0' || text[0] > '9') {
+		y.fail(y.line(n), "%s must be a number from 0 to 9", what)
+		return 0
+	}
+	if y.err != nil {
+		return 0
+	}
+	return int(text[0] - '0')
 }
 
 // choice returns one of the known words, or the default when n is absent.

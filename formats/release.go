@@ -16,7 +16,7 @@ import (
 //
 // The columns of counts.csv:
 //
-//	table     people, party, pair, combination, at-least, need, need-party, need-pair
+//	table     people, party, pair, combination, at-least, need, need-party, need-pair, question
 //	parties   the persons are in all of these parties, joined by " + ";
 //	          for a combination: in these and in no other
 //	at_least  for at-least: in this many parties or more
@@ -25,12 +25,13 @@ import (
 //	need_2, value_2   for need-pair: and this need too
 //	count     the figure as released: a rounded number, 0, or *
 //	mark      rounded, zero, exact (under a rule that does not round) or hidden
+//	where     for a question: the condition that the persons meet
 //
 // Cells never begin like a formula: a name that begins with =, +, -, @ or an
 // apostrophe is preceded by an apostrophe, which spreadsheets do not show.
 
 // countsColumns is the header of counts.csv.
-var countsColumns = []string{"table", "parties", "at_least", "need", "value", "need_2", "value_2", "count", "mark"}
+var countsColumns = []string{"table", "parties", "at_least", "need", "value", "need_2", "value_2", "count", "mark", "where"}
 
 const partySeparator = " + "
 
@@ -81,7 +82,7 @@ func WriteCounts(w io.Writer, rel *cohort.Release) error {
 		copy(needs[:], row.Needs)
 		line := []string{row.Table, strings.Join(row.Parties, partySeparator), atLeast,
 			needs[0].Need, needs[0].Value, needs[1].Need, needs[1].Value,
-			count, markOf(rel, row.Figure)}
+			count, markOf(rel, row.Figure), row.Where}
 		for i := range line {
 			line[i] = plainCell(line[i])
 		}
@@ -120,6 +121,14 @@ type countsJSON struct {
 	Parties       []string      `json:"parties"`
 	Figures       []figureJSON  `json:"figures"`
 	Needs         []needDefJSON `json:"needs"`
+	Questions     []askedJSON   `json:"questions"`
+}
+
+// askedJSON is a question; its figures are those of table "question" with its condition.
+type askedJSON struct {
+	Name  string `json:"name"`
+	Where string `json:"where"`
+	By    string `json:"by,omitempty"`
 }
 
 type needDefJSON struct {
@@ -130,6 +139,7 @@ type needDefJSON struct {
 
 type figureJSON struct {
 	Table   string     `json:"table"`
+	Where   string     `json:"where,omitempty"`
 	Parties []string   `json:"parties,omitempty"`
 	AtLeast int        `json:"at_least,omitempty"`
 	Needs   []needJSON `json:"needs,omitempty"`
@@ -151,7 +161,7 @@ func WriteCountsJSON(w io.Writer, rel *cohort.Release) error {
 		Rule:   rule.Name, RuleSays: rule.Says(), RuleSource: rule.Source, RuleReason: rule.Reason,
 		Least: rule.Least, Base: rule.Base, MarkMayBeZero: rel.MarkMayBeZero(),
 		Combinations: "all", Parties: rel.Parties(),
-		Figures: []figureJSON{}, Needs: []needDefJSON{},
+		Figures: []figureJSON{}, Needs: []needDefJSON{}, Questions: []askedJSON{},
 	}
 	if !rel.AllCombinations() {
 		doc.Combinations = "largest"
@@ -159,8 +169,11 @@ func WriteCountsJSON(w io.Writer, rel *cohort.Release) error {
 	for _, n := range rel.Needs() {
 		doc.Needs = append(doc.Needs, needDefJSON{n.Name, n.Kind, n.Values})
 	}
+	for _, a := range rel.Answers() {
+		doc.Questions = append(doc.Questions, askedJSON{a.Question.Title(), a.Question.Where, a.Question.By})
+	}
 	for _, row := range rel.Rows() {
-		f := figureJSON{Table: row.Table, Parties: row.Parties, AtLeast: row.AtLeast, Mark: markOf(rel, row.Figure)}
+		f := figureJSON{Table: row.Table, Where: row.Where, Parties: row.Parties, AtLeast: row.AtLeast, Mark: markOf(rel, row.Figure)}
 		for _, n := range row.Needs {
 			f.Needs = append(f.Needs, needJSON(n))
 		}

@@ -38,6 +38,7 @@ type ReportAbout struct {
 	Program  string    // program and version
 	Contact  string    // who to ask
 	Invented bool      // the people are invented: says so on top
+	Release  string    // which release of the project this is, and what it was held against; may be empty
 
 	Parties []ReportParty // in the order of the release's parties; nil takes their names
 
@@ -57,6 +58,11 @@ type ReportParty struct {
 // ReportFact is a line of a list of facts.
 type ReportFact struct{ Name, Text string }
 
+// pageHead is the head that the report and the page of evaluate share: its policy lets a browser load nothing.
+//
+//go:embed pagehead.html
+var pageHead string
+
 //go:embed report.html
 var reportHTML string
 
@@ -66,7 +72,7 @@ var reportCSS string
 //go:embed report.js
 var reportJS string
 
-var reportTemplate = template.Must(template.New("report").Parse(reportHTML))
+var reportTemplate = template.Must(template.New("report").Parse(pageHead + reportHTML))
 
 // WriteReport writes the page for a release. It needs nothing else to be read.
 func WriteReport(w io.Writer, rel *cohort.Release, about ReportAbout) error {
@@ -101,6 +107,9 @@ type page struct {
 	Pairs   []matrixLine
 	Sizes   bars
 	Needs   *needTables // nil without needs
+	Asked   []askedLine
+	Told    bool // the figures are safe even from one who is told which are small
+	Parts   bool // some are safe by sums with parts of people only
 	Rule    cohort.Rule
 	Says    string
 	Mark    string
@@ -153,6 +162,18 @@ type needTables struct {
 type needHead struct {
 	Name string
 	Span int
+}
+
+type askedLine struct {
+	Title, Where  string // Where is empty where it is the title
+	Caption, Head string // of the table
+	All           cell
+	Rows          []askedRow
+}
+
+type askedRow struct {
+	Label  string
+	Figure cell
 }
 
 type pairLine struct {
@@ -208,6 +229,8 @@ func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 	if len(rel.Needs()) > 0 {
 		p.Needs = needMatrix(rel, labels)
 	}
+	p.Asked = askedLines(rel, labels)
+	p.Told, p.Parts = rel.Audit().Told, rel.Audit().InParts > 0
 	p.Summary = summary(rel, labels)
 	p.Hidden = hiddenShare(rel.Hidden(), p.Figures)
 	return p, nil
@@ -311,6 +334,34 @@ func needMatrix(rel *cohort.Release, labels []string) *needTables {
 	return t
 }
 
+// askedLines are the questions that were asked, with their answers.
+func askedLines(rel *cohort.Release, labels []string) []askedLine {
+	var out []askedLine
+	names := rel.Parties()
+	for _, a := range rel.Answers() {
+		line := askedLine{Title: a.Question.Title(), Where: a.Question.Where, All: newCell(a.All), Caption: "The same people by " + readable(a.Question.By), Head: "Need"}
+		if line.Title == line.Where {
+			line.Where = ""
+		}
+		for _, row := range a.By {
+			label := ""
+			switch {
+			case len(row.Parties) > 0:
+				label, line.Head = labels[slices.Index(names, row.Parties[0])], "Party"
+			case row.Needs[0].Value == "":
+				label = readable(row.Needs[0].Need)
+			case row.Needs[0].Need == a.Question.By:
+				label, line.Head = row.Needs[0].Value, readable(row.Needs[0].Need)
+			default:
+				label = readable(row.Needs[0].Need) + ": " + row.Needs[0].Value
+			}
+			line.Rows = append(line.Rows, askedRow{label, newCell(row.Figure)})
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
 // readable turns the name of a need in a project file into words.
 func readable(name string) string {
 	return strings.ReplaceAll(name, "_", " ")
@@ -347,6 +398,11 @@ func summary(rel *cohort.Release, labels []string) []string {
 	}
 	if i, j, ok := largestOverlap(rel, len(labels)); ok {
 		out = append(out, fmt.Sprintf("The two that share the most people are %s and %s: about %s.", labels[i], labels[j], rel.Overlap(i, j)))
+	}
+	for _, a := range rel.Answers() {
+		if _, ok := a.All.Value(); ok {
+			out = append(out, fmt.Sprintf("%s: about %s people%s.", a.Question.Title(), a.All, share(a.All, total)))
+		}
 	}
 	needs := rel.Needs()
 	yes := func(n int) bool { return needs[n].Kind == cohort.YesNo }

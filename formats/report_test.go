@@ -73,7 +73,10 @@ func sampleRelease(t testing.TB, n int, names func(i int) string) *cohort.Releas
 	if err != nil {
 		t.Fatal(err)
 	}
-	rel, err := cohort.Protect(cohort.Count(p), rule, cohort.Options{})
+	rel, err := cohort.Protect(cohort.Count(p), rule, cohort.Options{Questions: []cohort.Question{
+		{Name: "Frail & known to <two> or more", Where: "parties>=2 and frailty", By: "parties"},
+		{Where: "parties=1", By: "age_band"}, {Where: "not frailty", By: "needs"}, {Name: "Nobody", Where: "parties>9"},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,6 +158,27 @@ func TestReport(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Every answer is on the page, with its rows, as it was released.
+func TestReportAnswers(t *testing.T) {
+	rel := sampleRelease(t, 5, plainNames)
+	about := sampleAbout(5)
+	about.Release = "This is release 7."
+	page := writeReport(t, rel, about)
+	for _, want := range []string{
+		`<h3>Frail &amp; known to &lt;two&gt; or more</h3>`, `<q>parties&gt;=2 and frailty</q>`, `<h3>parties=1</h3>`,
+		`<caption>The same people by age band</caption>`, `<th scope="row">Borough council, adult social care</th>`,
+		`<th scope="row">age band: 65&#43;</th>`, `<th scope="row">65&#43;</th>`, `<li>This is release 7.</li>`, `<strong>0</strong> people`,
+		"Frail &amp; known to &lt;two&gt; or more: about " + rel.Answers()[0].All.Text() + " people",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %s", want)
+		}
+	}
+	if n := len(rel.Answers()[0].By); n != 5 {
+		t.Fatalf("%d rows by party", n)
 	}
 }
 
@@ -241,12 +265,12 @@ func TestCountsAgree(t *testing.T) {
 		seen := make(map[string]bool)
 		for i, row := range rows {
 			line, obj := lines[i+1], doc.Figures[i]
-			key := strings.Join(line[:7], "\x00")
+			key := strings.Join(line[:7], "\x00") + line[9]
 			if seen[key] {
 				t.Errorf("line %d is there twice", i+2)
 			}
 			seen[key] = true
-			if line[0] != row.Table || obj.Table != row.Table || line[8] != obj.Mark {
+			if line[0] != row.Table || obj.Table != row.Table || line[8] != obj.Mark || line[9] != row.Where || obj.Where != row.Where {
 				t.Errorf("line %d: csv, json and release differ", i+2)
 			}
 			v, ok := row.Figure.Value()

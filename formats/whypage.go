@@ -59,7 +59,7 @@ var whyHTML string
 //go:embed whypage.css
 var whyCSS string
 
-var whyTemplate = template.Must(template.New("why").Parse(whyHTML))
+var whyTemplate = template.Must(template.New("why").Parse(pageHead + whyHTML))
 
 // WriteWhyPage writes the page of an evaluation. It needs nothing else to be read.
 func WriteWhyPage(w io.Writer, f WhyFigures, about WhyAbout) error {

@@ -7,10 +7,10 @@ import (
 	"cohortlink/hashing/norm"
 )
 
-// MinEvidence is the least share of the schema's weight that a record's usable
+// MinEvidence is the least share of a filter's weight that a record's usable
 // values must carry. Below it a record (a sex and a postcode, say) would be alike
-// to many strangers, so it is set aside, not hashed. It is part of what the
-// encoding's name in the fingerprint stands for.
+// to many strangers, so it has no such filter, and is set aside where it has none at all. It is
+// part of what the encoding's name in the fingerprint stands for.
 const MinEvidence = 0.4
 
 // maxText is the longest canonical text, in bytes, that is hashed. A longer one is
@@ -42,31 +42,44 @@ func NewHasher(s Schema, key *Key, normalise []norm.Options) (*Hasher, error) {
 		return nil, errors.New("hashing: normaliser options do not match the fields")
 	}
 	fields := make([]boundField, len(s.Fields))
-	total := 0
 	for i, f := range s.Fields {
 		n, err := norm.New(f.Kind, normalise[i])
 		if err != nil {
 			return nil, fmt.Errorf("field %q: %w", f.Name, err)
 		}
 		fields[i] = boundField{norm: n, cut: kinds[f.Kind].cut, weight: f.weight()}
-		total += f.weight()
 	}
-	d := newDrawing(&s, key)
-	return &Hasher{words: s.Length / 64, worker: func() *worker {
-		return &worker{fields: fields, total: total, drawer: d.drawer(), problems: make([]norm.Problem, len(fields))}
+	filters := bindFilters(&s, key, fields)
+	words := 0
+	for _, f := range filters {
+		words += f.words
+	}
+	exact := newExactKeys(&s, key)
+	return &Hasher{words, func() *worker {
+		w := &worker{fields: fields, words: words, problems: make([]norm.Problem, len(fields)), exact: exact.worker(len(fields))}
+		for _, f := range filters {
+			w.filters = append(w.filters, workerFilter{boundFilter: f, encode: f.encoder()})
+		}
+		return w
 	}}, nil
 }
 
-// Words returns the length of a filter in 64-bit words.
+// Words returns the length, in 64-bit words, of all of a record's filters together.
 func (h *Hasher) Words() int { return h.words }
+
+// An ExactKey is a keyed hash of a whole value. The zero key stands for a missing value.
+type ExactKey = [16]byte
 
 // An Outcome says what became of one record.
 type Outcome struct {
 	// Problems has, for each field, why its value was not used or was changed
 	// (norm.None where it was used as it stood). Valid until the worker's next call.
 	Problems []norm.Problem
-	// Unusable: the record's values carry less than MinEvidence, and no filter
-	// was made.
+	// Exact has an exact key for each name in the schema's Exact. Valid until the worker's
+	// next call.
+	Exact []ExactKey
+	// Unusable: the record's values carry less than MinEvidence in every filter, and
+	// nothing was made of it.
 	Unusable bool
 }
 
@@ -79,10 +92,11 @@ type Worker struct {
 // tokens, and may run at the same time.
 func (h *Hasher) Worker() *Worker { return &Worker{h.worker().hash} }
 
-// Hash sets in dst, which has Words() words and is cleared first, the bits of a
-// record with one value for each field of the schema, "" where it has none. Bit p
-// of the filter is bit p%64, counted from the least significant, of word p/64. It
-// panics where values or dst have another length: no row of an extract does that.
+// Hash sets in dst, which has Words() words and is cleared first, the filters, one after the
+// other, of a record with one value for each field of the schema, "" where it has none. Bit
+// p of a filter is bit p%64, counted from the least significant, of its word p/64. A filter
+// is all zeros where the record carries less than MinEvidence in it. Hash panics where
+// values or dst have another length: no row of an extract does that.
 func (w *Worker) Hash(values []string, dst []uint64) Outcome { return w.hash(values, dst) }
 
 // boundField is a field of the schema, ready for use.
@@ -90,22 +104,77 @@ type boundField struct {
 	norm   *norm.Normaliser
 	cut    func(t *tokenList, text string)
 	weight int
+	in     []place // in the filters
+}
+
+// place is where a field is in a filter: the how manyth of its fields it is.
+type place struct{ filter, field int }
+
+// boundFilter is a filter of the schema, ready for use, and shared by all workers.
+type boundFilter struct {
+	words   int // as stored
+	total   int // of its fields' weights
+	encoder func() encoder
+}
+
+// An encoder makes one filter of one record after another: begin, add for each field that
+// has a value, end. dst is the same cleared words in each call of a record.
+type encoder interface {
+	begin()
+	add(field int, t *tokenList, dst []uint64)
+	end(dst []uint64)
+}
+
+// bindFilters also tells the fields their places in the filters.
+func bindFilters(s *Schema, key *Key, fields []boundField) []boundFilter {
+	banks := 0
+	for i := range s.Filters {
+		for j, field := range s.fieldsOf(&s.Filters[i]) {
+			fields[field].in = append(fields[field].in, place{i, j})
+			banks++
+		}
+	}
+	out := make([]boundFilter, len(s.Filters))
+	for i := range s.Filters {
+		f := &s.Filters[i]
+		out[i] = boundFilter{words: f.Bits() / 64, total: s.weightOf(f)}
+		if f.Hashes > 0 {
+			out[i].encoder = newSketchFilter(s, f, key, banks).encoder
+		} else {
+			out[i].encoder = newBloomFilter(s, f, key, banks).encoder
+		}
+	}
+	return out
+}
+
+type workerFilter struct {
+	boundFilter
+	encode   encoder
+	bits     []uint64 // of the record at hand
+	evidence int
 }
 
 type worker struct {
 	fields   []boundField
-	total    int // of the fields' weights
-	drawer   *drawer
+	filters  []workerFilter
+	exact    exactWorker
+	words    int
 	problems []norm.Problem
 	tokens   tokenList
 }
 
 func (w *worker) hash(values []string, dst []uint64) Outcome {
-	if len(values) != len(w.fields) || len(dst) != len(w.drawer.seen) {
-		panic(fmt.Sprintf("hashing: %d values and %d words, want %d and %d", len(values), len(dst), len(w.fields), len(w.drawer.seen)))
+	if len(values) != len(w.fields) || len(dst) != w.words {
+		panic(fmt.Sprintf("hashing: %d values and %d words, want %d and %d", len(values), len(dst), len(w.fields), w.words))
 	}
 	clear(dst)
-	evidence := 0
+	at := 0
+	for i := range w.filters {
+		f := &w.filters[i]
+		f.bits, at = dst[at:at+f.words], at+f.words
+		f.evidence = 0
+		f.encode.begin()
+	}
 	for i := range w.fields {
 		f := &w.fields[i]
 		text, problem := f.norm.Value(values[i])
@@ -113,25 +182,40 @@ func (w *worker) hash(values []string, dst []uint64) Outcome {
 			text, problem = "", norm.Invalid
 		}
 		w.problems[i] = problem
+		w.exact.set(i, text)
 		if text == "" {
 			continue
 		}
-		evidence += f.weight
 		w.tokens.reset()
 		f.cut(&w.tokens, text)
-		from := 0
-		for _, to := range w.tokens.ends {
-			for _, p := range w.drawer.positions(i, w.tokens.text[from:to]) {
-				dst[p>>6] |= 1 << (p & 63)
-			}
-			from = to
+		for _, p := range f.in {
+			filter := &w.filters[p.filter]
+			filter.evidence += f.weight
+			filter.encode.add(p.field, &w.tokens, filter.bits)
 		}
 	}
-	// In whole numbers, so that a record that carries exactly MinEvidence is hashed
-	// whatever the order of the fields.
-	if 10*evidence < 10*MinEvidence*w.total {
-		clear(dst)
-		return Outcome{w.problems, true}
+	o := Outcome{w.problems, w.exact.keys, true}
+	for i := range w.filters {
+		// In whole numbers, so that a record that carries exactly MinEvidence is hashed
+		// whatever the order of the fields.
+		f := &w.filters[i]
+		if 10*f.evidence < 10*MinEvidence*f.total {
+			clear(f.bits)
+			continue
+		}
+		f.encode.end(f.bits)
+		o.Unusable = false
 	}
-	return Outcome{w.problems, false}
+	if o.Unusable {
+		clear(w.exact.keys)
+	}
+	return o
+}
+
+func tellers(banks []*bank) []*teller {
+	out := make([]*teller, len(banks))
+	for i, b := range banks {
+		out[i] = b.teller()
+	}
+	return out
 }

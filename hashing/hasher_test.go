@@ -74,7 +74,7 @@ func TestFillIsHalf(t *testing.T) {
 		"name and text": fieldsOf(norm.Name, norm.Date, norm.Text),
 	} {
 		for _, length := range []int{512, 1024, 8192} {
-			h := mustHasher(t, Schema{Project: "borough", Length: length, Fields: fields}, testKey(t, "borough"))
+			h := mustHasher(t, Schema{Project: "borough", Filters: Plain(length), Fields: fields}, testKey(t, "borough"))
 			w, dst, p := h.Worker(), make([]uint64, h.Words()), invent(1)
 			const people = 500
 			sum := 0
@@ -96,32 +96,34 @@ func TestFillIsHalf(t *testing.T) {
 func TestPositionsAreDistinct(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		length := 1 << rapid.IntRange(6, 16).Draw(t, "log length")
-		s := Schema{Project: "p", Length: length, Fields: []Field{{Name: "a", Kind: norm.Name}, {Name: "b", Kind: norm.Code}}}
-		d := newDrawing(&s, newKey("p", rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "secret"))).drawer()
+		s := Schema{Project: "p", Filters: Plain(length), Fields: []Field{{Name: "a", Kind: norm.Name}, {Name: "b", Kind: norm.Code}}}
+		b := newBloomFilter(&s, &s.Filters[0], newKey("p", rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "secret")), 2)
 		token := rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "token")
-		for i, k := range s.bitsPerToken() {
-			p := slices.Clone(d.positions(i, token))
-			if again := d.draw(i, token); !slices.Equal(p, again) {
+		for i, k := range s.bitsPerToken(&s.Filters[0]) {
+			pattern := b.banks[i].teller().pattern(token)
+			p, again := positionsOf(b, i, token)
+			if !slices.Equal(pattern, again) {
 				t.Error("drawn again, a token has other positions")
 			}
 			slices.Sort(p)
-			if len(slices.Compact(p)) != k || int(p[len(p)-1]) >= length {
+			if len(slices.Compact(p)) != k || p[len(p)-1] >= length || weightOf(pattern) != k {
 				t.Errorf("a token of field %d sets %d bits of %d, want %d", i, len(p), length, k)
 			}
 		}
 	})
 	// Every position is as likely as any other: chi-squared of 64 classes, whose mean is 63
 	// and standard deviation 11.2. The keys and tokens are fixed, and so is the answer.
-	s := Schema{Project: "p", Length: 64, Fields: fieldsOf(norm.Name)}
-	d := newDrawing(&s, testKey(t, "p")).drawer()
+	s := Schema{Project: "p", Filters: Plain(64), Fields: fieldsOf(norm.Name)}
+	b := newBloomFilter(&s, &s.Filters[0], testKey(t, "p"), 1)
 	var count [64]float64
 	const tokens = 5000
 	for i := range tokens {
-		for _, p := range d.draw(0, []byte(fmt.Sprint(i))) {
+		drawn, _ := positionsOf(b, 0, []byte(fmt.Sprint(i)))
+		for _, p := range drawn {
 			count[p]++
 		}
 	}
-	expected, chi2 := float64(tokens*s.bitsPerToken()[0])/64, 0.0
+	expected, chi2 := float64(tokens*s.bitsPerToken(&s.Filters[0])[0])/64, 0.0
 	for _, n := range count {
 		chi2 += (n - expected) * (n - expected) / expected
 	}
@@ -130,11 +132,25 @@ func TestPositionsAreDistinct(t *testing.T) {
 	}
 }
 
+// positionsOf draws the positions of a token in a filter's field, in the order of drawing,
+// and the pattern that they make.
+func positionsOf(b *bloomFilter, field int, token []byte) (positions []int, pattern []uint64) {
+	pattern = make([]uint64, b.words)
+	bank := b.banks[field]
+	s := newStream(bank.key)
+	s.start(token)
+	bank.draw(&s, pattern)
+	s.start(token)
+	k := weightOf(pattern)
+	drawPositions(&s, k, uint32(64*b.words-1), make([]uint64, b.words), func(p int) { positions = append(positions, p) })
+	return positions, pattern
+}
+
 // TestFieldsHaveOwnKeys: one value in two fields of a kind sets unrelated bits.
 func TestFieldsHaveOwnKeys(t *testing.T) {
 	for _, kind := range norm.Kinds() {
-		a := Schema{Project: "p", Length: 4096, Fields: []Field{{Name: "a", Kind: kind}}}
-		b := Schema{Project: "p", Length: 4096, Fields: []Field{{Name: "b", Kind: kind}}}
+		a := Schema{Project: "p", Filters: Plain(4096), Fields: []Field{{Name: "a", Kind: kind}}}
+		b := Schema{Project: "p", Filters: Plain(4096), Fields: []Field{{Name: "b", Kind: kind}}}
 		value := invent(2).value(kind)
 		key := testKey(t, "p")
 		unrelated(t, string(kind), hashOne(t, mustHasher(t, a, key), value), hashOne(t, mustHasher(t, b, key), value))
@@ -165,16 +181,16 @@ func TestKeysAndProjectsAreUnrelated(t *testing.T) {
 	others := map[string]*Key{"one bit of the key": newKey("borough", flipped), "another project": newKey("another", base.secret())}
 	for range 20 {
 		person := p.person(fiveFields())
-		mine := hashOne(t, mustHasher(t, Schema{Project: "borough", Length: 1024, Fields: fiveFields()}, base), person...)
+		mine := hashOne(t, mustHasher(t, Schema{Project: "borough", Filters: Plain(1024), Fields: fiveFields()}, base), person...)
 		for what, key := range others {
-			h := mustHasher(t, Schema{Project: key.Project(), Length: 1024, Fields: fiveFields()}, key)
+			h := mustHasher(t, Schema{Project: key.Project(), Filters: Plain(1024), Fields: fiveFields()}, key)
 			unrelated(t, what, mine, hashOne(t, h, person...))
 		}
 	}
 }
 
 func TestNewHasherRefuses(t *testing.T) {
-	s := Schema{Project: "borough", Length: 1024, Fields: fiveFields()}
+	s := Schema{Project: "borough", Filters: Plain(1024), Fields: fiveFields()}
 	for name, c := range map[string]struct {
 		change  func(*Schema)
 		key     *Key
@@ -182,7 +198,7 @@ func TestNewHasherRefuses(t *testing.T) {
 		want    string
 	}{
 		"another project's key": {func(*Schema) {}, testKey(t, "another"), dateOptions(5), `made for project "another", not for "borough"`},
-		"a bad schema":          {func(s *Schema) { s.Length = 1000 }, testKey(t, "borough"), dateOptions(5), "filter length"},
+		"a bad schema":          {func(s *Schema) { s.Filters = Plain(1000) }, testKey(t, "borough"), dateOptions(5), "filter length"},
 		"too few options":       {func(*Schema) {}, testKey(t, "borough"), dateOptions(4), "do not match"},
 		"a bad date form":       {func(*Schema) {}, testKey(t, "borough"), slices.Repeat([]norm.Options{{Dates: "DDDD"}}, 5), `field "birth_date"`},
 	} {
@@ -198,7 +214,7 @@ func TestNewHasherRefuses(t *testing.T) {
 // and one that carries just as much is not, whatever the order of the fields.
 func TestEvidence(t *testing.T) {
 	whole := []string{"ANNE", "SMITH", "19870314", "F", "RG401XS"}
-	h := mustHasher(t, Schema{Project: "p", Length: 1024, Fields: fiveFields()}, testKey(t, "p"))
+	h := mustHasher(t, Schema{Project: "p", Filters: Plain(1024), Fields: fiveFields()}, testKey(t, "p"))
 	dst := make([]uint64, h.Words())
 	for mask := range 1 << 5 {
 		values := make([]string, 5)
@@ -230,7 +246,7 @@ func TestEvidenceIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		// Two of five fields of one weight are two fifths, in any order and unit.
 		weight := float64(rapid.IntRange(1, 100_000).Draw(t, "weight")) / 1000
-		s := Schema{Project: "p", Length: 1024, Fields: fieldsOf(norm.Sex, norm.Sex, norm.Sex, norm.Sex, norm.Sex)}
+		s := Schema{Project: "p", Filters: Plain(1024), Fields: fieldsOf(norm.Sex, norm.Sex, norm.Sex, norm.Sex, norm.Sex)}
 		values := rapid.Permutation([]string{"M", "F", "", "", ""}).Draw(t, "values")
 		for i := range s.Fields {
 			s.Fields[i].Weight = weight
@@ -250,7 +266,7 @@ func TestEvidenceIsExact(t *testing.T) {
 }
 
 func TestOutcome(t *testing.T) {
-	h := mustHasher(t, Schema{Project: "p", Length: 1024, Fields: append(fiveFields(), fieldsOf(norm.Text, norm.Code)...)}, testKey(t, "p"))
+	h := mustHasher(t, Schema{Project: "p", Filters: Plain(1024), Fields: append(fiveFields(), fieldsOf(norm.Text, norm.Code)...)}, testKey(t, "p"))
 	w, dst := h.Worker(), make([]uint64, h.Words())
 	values := []string{"Anne", "O\u2019Brien", "19870231", "9", "RG40 1X5", strings.Repeat("HIGH STREET ", 22), strings.Repeat("X1", 129)}
 	o := w.Hash(values, dst)
@@ -282,7 +298,7 @@ func TestOutcome(t *testing.T) {
 func TestHashIsAUnion(t *testing.T) {
 	p := invent(4)
 	fields := fieldsOf(norm.Kinds()...)
-	s := Schema{Project: "p", Length: 1024, Fields: fields}
+	s := Schema{Project: "p", Filters: Plain(1024), Fields: fields}
 	h := mustHasher(t, s, testKey(t, "p"))
 	turned := s
 	turned.Fields = slices.Clone(fields)
@@ -396,7 +412,8 @@ func TestPositionedStaysInRange(t *testing.T) {
 // all the time give the same bits. Run with -race, it also shows that workers may overlap.
 func TestWorkersAgree(t *testing.T) {
 	fields := append(fieldsOf(norm.Code, norm.Phone), fiveFields()...)
-	s := Schema{Project: "p", Length: 1024, Fields: fields}
+	s := Schema{Project: "p", Fields: fields, Filters: []Filter{
+		{Name: RecordFilter, Length: 1024}, {Name: "hard", Length: 1024, Fold: 1, Rule90: true, Balance: true}, {Name: "sketch", Length: 128, Hashes: 3}}}
 	p := invent(5)
 	rows := make([][]string, 1500)
 	for i := range rows {
@@ -438,21 +455,26 @@ func TestWorkersAgree(t *testing.T) {
 		same(fmt.Sprintf("%d workers, again", workers), hash(h, inOrder, workers))
 	}
 	for _, most := range []int{1, 3, 50} {
-		d := newDrawing(&s, testKey(t, "p"))
-		for i := range d.fields {
-			d.fields[i].cached = most
-		}
 		h := mustHasher(t, s, testKey(t, "p"))
-		plain := h.worker
-		h.worker = func() *worker {
-			w := plain()
-			w.drawer = d.drawer()
-			return w
+		var banks []*bank // the workers share them
+		for _, f := range h.worker().filters {
+			tellers := []*teller{}
+			switch e := f.encode.(type) {
+			case *bloomEncoder:
+				tellers = e.tellers
+			case *sketchEncoder:
+				tellers = e.tellers
+			}
+			for _, teller := range tellers {
+				teller.of.most = most
+				banks = append(banks, teller.of)
+			}
 		}
+		found(t, len(banks), 3*len(fields))
 		same(fmt.Sprintf("%d tokens remembered", most), hash(h, p.Perm(len(rows)), 4))
-		for i := range d.fields {
-			if len(d.fields[i].drawn) > most {
-				t.Errorf("%d tokens remembered, want at most %d", len(d.fields[i].drawn), most)
+		for _, b := range banks {
+			if len(b.drawn) > most {
+				t.Errorf("%d tokens remembered, want at most %d", len(b.drawn), most)
 			}
 		}
 	}
@@ -461,23 +483,26 @@ func TestWorkersAgree(t *testing.T) {
 // TestCacheIsBounded: what a hasher may remember stays under its bound for every length
 // and number of fields, and is enough for all bigrams of letters.
 func TestCacheIsBounded(t *testing.T) {
-	for k := 1; k <= 1<<15; k *= 2 {
-		for fields := 1; fields <= maxFields; fields++ {
-			n := cached(k, fields)
-			if n < 256 || n > 1<<16 || n > 256 && fields*n*2*k > cacheBytes {
-				t.Errorf("%d fields of %d positions: %d tokens", fields, k, n)
+	for words := 1; words <= 1<<13; words *= 2 {
+		for banks := 1; banks <= maxFields*maxFilters; banks++ {
+			n := cached(words, banks)
+			if n < 256 || n > 1<<16 || n > 256 && banks*n*8*words > cacheBytes {
+				t.Errorf("%d banks of %d words: %d tokens", banks, words, n)
 			}
 		}
 	}
-	if n := cached(17, 5); n < 27*27 {
-		t.Errorf("a project of five fields remembers %d tokens a field", n)
+	for what, s := range map[string]*Filter{"standard": &Profile("standard")[0], "high": &Profile("high")[0], "folded twice": {Length: 8192}} {
+		if n := cached(s.Length/64*max(1, s.Hashes), 6); n < 27*27 {
+			t.Errorf("%s: a project of six fields remembers %d tokens a field", what, n)
+		}
 	}
 }
 
 // FuzzHash: no values make a panic, and equal values equal bits.
 func FuzzHash(f *testing.F) {
 	fields := fieldsOf(norm.Kinds()...)
-	s := Schema{Project: "p", Length: 256, Fields: fields}
+	s := Schema{Project: "p", Fields: fields, Exact: []string{"f5"}, Filters: []Filter{
+		{Name: RecordFilter, Length: 256}, {Name: "hard", Length: 512, Fold: 1, Rule90: true, Balance: true}, {Name: "sketch", Length: 128, Hashes: 3}}}
 	h := mustHasher(f, s, testKey(f, "p"))
 	for seed := range uint64(5) {
 		f.Add(strings.Join(invent(seed).person(fields), "\x1f"))

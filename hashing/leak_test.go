@@ -120,7 +120,7 @@ func (stringer) String() string { return "a stringer" }
 // used is a Hasher and a Worker that have met a person.
 func used(t testing.TB, k *Key) (*Hasher, *Worker, []byte) {
 	t.Helper()
-	s := Schema{Project: k.Project(), Length: 256, Fields: []Field{{Name: "surname", Kind: norm.Name}, {Name: "code", Kind: norm.Code}}}
+	s := Schema{Project: k.Project(), Filters: Plain(256), Fields: []Field{{Name: "surname", Kind: norm.Name}, {Name: "code", Kind: norm.Code}}}
 	h, err := NewHasher(s, k, make([]norm.Options, 2))
 	if err != nil {
 		t.Fatal(err)

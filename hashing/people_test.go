@@ -96,15 +96,33 @@ func (p *invention) person(fields []Field) []string {
 	return values
 }
 
+// sixFields are five and the number that tells most.
+func sixFields() []Field {
+	return append(fiveFields(), Field{Name: "nhs_number", Kind: norm.NHSNumber})
+}
+
 // BenchmarkHash reports rows a second on one core, names as uneven as people's.
 func BenchmarkHash(b *testing.B) {
-	for _, length := range []int{1024, 8192} {
-		b.Run(fmt.Sprintf("five fields/%d bits", length), func(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		fields  []Field
+		filters []Filter
+		exact   []string
+	}{
+		{"five fields/1024 bits", fiveFields(), Plain(1024), nil},
+		{"five fields/8192 bits", fiveFields(), Plain(8192), nil},
+		{"six fields/1024 bits", sixFields(), Plain(1024), nil},
+		{"six fields/8192 bits, folded twice", sixFields(), []Filter{{Name: RecordFilter, Length: 8192, Fold: 2}}, nil},
+		{"six fields/8192 bits, folded twice, exact key", sixFields(), []Filter{{Name: RecordFilter, Length: 8192, Fold: 2}}, []string{"nhs_number"}},
+		{"six fields/8192 bits, folded twice, balanced, noise", sixFields(), []Filter{{Name: RecordFilter, Length: 8192, Fold: 2, Balance: true, Noise: 0.05}}, nil},
+		{"six fields/sketch of 4096 bits, 3 hashes", sixFields(), []Filter{{Name: RecordFilter, Length: 4096, Hashes: 3}}, nil},
+	} {
+		b.Run(c.name, func(b *testing.B) {
 			p, rows := invent(6), make([][]string, 1<<16)
 			for i := range rows {
-				rows[i] = p.person(fiveFields())
+				rows[i] = p.person(c.fields)
 			}
-			h := mustHasher(b, Schema{Project: "p", Length: length, Fields: fiveFields()}, testKey(b, "p"))
+			h := mustHasher(b, Schema{Project: "p", Filters: c.filters, Fields: c.fields, Exact: c.exact}, testKey(b, "p"))
 			w, dst := h.Worker(), make([]uint64, h.Words())
 			b.ReportAllocs()
 			i := 0

@@ -20,7 +20,7 @@ func fiveFields() []Field {
 }
 
 func TestSchemaCheck(t *testing.T) {
-	good := func() Schema { return Schema{Project: "borough", Length: 1024, Fields: fiveFields()} }
+	good := func() Schema { return Schema{Project: "borough", Filters: Plain(1024), Fields: fiveFields()} }
 	s := good()
 	if err := s.Check(); err != nil {
 		t.Fatal(err)
@@ -49,14 +49,14 @@ func TestSchemaCheck(t *testing.T) {
 		"two alike":          {func(s *Schema) { s.Fields[1].Name = "forename" }, `field "forename" is named twice`},
 		"no such kind":       {func(s *Schema) { s.Fields[1].Kind = "colour" }, `no kind "colour"`},
 		"no kind":            {func(s *Schema) { s.Fields[1].Kind = "" }, `no kind ""`},
-		"length 0":           {func(s *Schema) { s.Length = 0 }, "filter length 0"},
-		"length 63":          {func(s *Schema) { s.Length = 63 }, "filter length 63"},
-		"length 32":          {func(s *Schema) { s.Length = 32 }, "filter length 32"},
-		"length 1000":        {func(s *Schema) { s.Length = 1000 }, "filter length 1000"},
-		"length 2^16":        {func(s *Schema) { s.Length = 1 << 16 }, ""},
-		"length 2^17":        {func(s *Schema) { s.Length = 1 << 17 }, "filter length 131072"},
-		"length -1024":       {func(s *Schema) { s.Length = -1024 }, "filter length -1024"},
-		"length least":       {func(s *Schema) { s.Length = math.MinInt }, "filter length"},
+		"length 0":           {func(s *Schema) { s.Filters = Plain(0) }, "filter length 0"},
+		"length 63":          {func(s *Schema) { s.Filters = Plain(63) }, "filter length 63"},
+		"length 32":          {func(s *Schema) { s.Filters = Plain(32) }, "filter length 32"},
+		"length 1000":        {func(s *Schema) { s.Filters = Plain(1000) }, "filter length 1000"},
+		"length 2^16":        {func(s *Schema) { s.Filters = Plain(1 << 16) }, ""},
+		"length 2^17":        {func(s *Schema) { s.Filters = Plain(1 << 17) }, "filter length 131072"},
+		"length -1024":       {func(s *Schema) { s.Filters = Plain(-1024) }, "filter length -1024"},
+		"length least":       {func(s *Schema) { s.Filters = Plain(math.MinInt) }, "filter length"},
 		"weight 1.5":         {func(s *Schema) { s.Fields[0].Weight = 1.5 }, ""},
 		"weight 0.125":       {func(s *Schema) { s.Fields[0].Weight = 0.125 }, ""},
 		"weight 1.0005":      {func(s *Schema) { s.Fields[0].Weight = 1.0005 }, "weight"},
@@ -66,7 +66,7 @@ func TestSchemaCheck(t *testing.T) {
 		"weight NaN":         {func(s *Schema) { s.Fields[0].Weight = math.NaN() }, "weight"},
 		"weight infinite":    {func(s *Schema) { s.Fields[0].Weight = math.Inf(1) }, "weight"},
 		"weight without bit": {func(s *Schema) { s.Fields[0].Weight, s.Fields[1].Weight = 0.001, 100 }, `field "forename" would set less than one bit`},
-		"short for 32":       {func(s *Schema) { s.Fields, s.Length = many(32), 64 }, "use a longer filter"},
+		"short for 32":       {func(s *Schema) { s.Fields, s.Filters = many(32), Plain(64) }, "use a longer filter"},
 	} {
 		s := good()
 		c.change(&s)
@@ -84,7 +84,7 @@ func TestSchemaCheck(t *testing.T) {
 // refused for want of bits.
 func TestEveryKindFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := Schema{Project: "p", Length: DefaultLength}
+		s := Schema{Project: "p", Filters: Plain(DefaultLength)}
 		for i, kind := range rapid.SliceOfN(rapid.SampledFrom(norm.Kinds()), 1, maxFields).Draw(t, "kinds") {
 			s.Fields = append(s.Fields, Field{Name: "f" + strings.Repeat("x", i), Kind: kind})
 		}
@@ -107,7 +107,7 @@ func TestKindsAreNormsKinds(t *testing.T) {
 
 // TestFingerprint: each thing that decides bits changes it, and the order of fields does not.
 func TestFingerprint(t *testing.T) {
-	base := Schema{Project: "borough", Length: 1024, Fields: fiveFields()}
+	base := Schema{Project: "borough", Filters: Plain(1024), Fields: fiveFields()}
 	want := base.Fingerprint()
 	if len(want) != 64 || strings.Trim(want, "0123456789abcdef") != "" {
 		t.Fatalf("fingerprint %q", want)
@@ -115,7 +115,7 @@ func TestFingerprint(t *testing.T) {
 	seen := map[string]string{want: "the schema itself"}
 	for name, change := range map[string]func(*Schema){
 		"project":             func(s *Schema) { s.Project = "another" },
-		"length":              func(s *Schema) { s.Length = 2048 },
+		"length":              func(s *Schema) { s.Filters = Plain(2048) },
 		"field renamed":       func(s *Schema) { s.Fields[0].Name = "given_name" },
 		"names swapped":       func(s *Schema) { s.Fields[0].Name, s.Fields[2].Name = s.Fields[2].Name, s.Fields[0].Name },
 		"kind":                func(s *Schema) { s.Fields[4].Kind = norm.Code },
@@ -154,7 +154,7 @@ func TestFingerprint(t *testing.T) {
 // all of them together L ln 2.
 func TestKeepsShares(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := Schema{Project: "p", Length: 1 << rapid.IntRange(6, 16).Draw(t, "log length")}
+		s := Schema{Project: "p", Filters: Plain(1 << rapid.IntRange(6, 16).Draw(t, "log length"))}
 		for i, kind := range rapid.SliceOfN(rapid.SampledFrom(norm.Kinds()), 1, 12).Draw(t, "kinds") {
 			s.Fields = append(s.Fields, Field{"f" + strings.Repeat("x", i), kind, float64(rapid.IntRange(0, 100_000).Draw(t, "weight")) / 1000})
 		}
@@ -165,12 +165,12 @@ func TestKeepsShares(t *testing.T) {
 		for _, f := range s.Fields {
 			total += f.weight()
 		}
-		for i, k := range s.bitsPerToken() {
+		for i, k := range s.bitsPerToken(&s.Filters[0]) {
 			f := s.Fields[i]
-			share := float64(s.Length) * math.Ln2 * float64(f.weight()) / float64(total)
+			share := float64(s.Filters[0].Length) * math.Ln2 * float64(f.weight()) / float64(total)
 			tokens := float64(kinds[f.Kind].tokens)
-			if k < 1 || k > s.Length/2 || math.Abs(float64(k)*tokens-share) > tokens/2+1e-6 && k < s.Length/2 {
-				t.Errorf("field of kind %s: %d bits a token, share %.1f of %d bits", f.Kind, k, share, s.Length)
+			if k < 1 || k > s.Filters[0].Length/2 || math.Abs(float64(k)*tokens-share) > tokens/2+1e-6 && k < s.Filters[0].Length/2 {
+				t.Errorf("field of kind %s: %d bits a token, share %.1f of %d bits", f.Kind, k, share, s.Filters[0].Length)
 			}
 		}
 	})

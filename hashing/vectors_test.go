@@ -27,10 +27,18 @@ type vectorSchema struct {
 		Kind   string  `json:"kind"`
 		Weight float64 `json:"weight"` // thousandths
 	} `json:"fields"`
+	Filters []vectorFilter `json:"filters"` // in place of a length
+	Exact   []string       `json:"exact"`
 }
 
 func (v vectorSchema) schema() Schema {
-	s := Schema{Project: v.Project, Length: v.Length}
+	s := Schema{Project: v.Project, Exact: v.Exact}
+	if v.Filters == nil {
+		s.Filters = Plain(v.Length)
+	}
+	for _, f := range v.Filters {
+		s.Filters = append(s.Filters, f.filter())
+	}
 	for _, f := range v.Fields {
 		s.Fields = append(s.Fields, Field{Name: f.Name, Kind: norm.Kind(f.Kind), Weight: f.Weight / 1000})
 	}
@@ -64,6 +72,8 @@ type vectorFile struct {
 		Texts  []string `json:"texts"`
 		Filter *string  `json:"filter"` // null: set aside
 	} `json:"records"`
+	HardenedSchemas []hardenedSchema `json:"hardened_schemas"`
+	HardenedRecords []hardenedRecord `json:"hardened_records"`
 }
 
 func readVectors(t *testing.T) *vectorFile {
@@ -135,7 +145,7 @@ func TestVectorsSchemas(t *testing.T) {
 			t.Errorf("schema %d: %v", i, err)
 			continue
 		}
-		if got := s.bitsPerToken(); !slices.Equal(got, c.K) {
+		if got := s.bitsPerToken(&s.Filters[0]); !slices.Equal(got, c.K) {
 			t.Errorf("schema %d: k %v, want %v", i, got, c.K)
 		}
 		digest := [32]byte(unhex(t, c.Digest))
@@ -145,7 +155,7 @@ func TestVectorsSchemas(t *testing.T) {
 		if got := fingerprint(s.canonical(digest)); got != c.Fingerprint {
 			t.Errorf("schema %d: fingerprint %s, want %s", i, got, c.Fingerprint)
 		}
-		lengths[s.Length] = true
+		lengths[s.Filters[0].Length] = true
 	}
 	found(t, len(v.Schemas), 20)
 	found(t, len(lengths), 11) // 64 to 65,536
@@ -221,7 +231,7 @@ func TestVectorsRecords(t *testing.T) {
 				t.Errorf("record %d: set aside, yet it has bits", i)
 			}
 		} else if got := hexFilter(dst); got != *c.Filter {
-			t.Errorf("record %d (schema %d, %d bits): the filter differs", i, c.Schema, s.Length)
+			t.Errorf("record %d (schema %d, %d bits): the filter differs", i, c.Schema, s.Filters[0].Length)
 		}
 	}
 	found(t, len(v.Records), 150)
@@ -303,10 +313,10 @@ func TestSpecExample(t *testing.T) {
 		case what == "K_surname":
 			got = hex.EncodeToString(key.derive("field/surname", 32))
 		case what == "length":
-			s.Length, _ = strconv.Atoi(want)
-			got = want
+			length, _ := strconv.Atoi(want)
+			s.Filters, got = Plain(length), want
 		case strings.HasPrefix(what, "k of "):
-			got = strconv.Itoa(s.bitsPerToken()[field(what[5:])])
+			got = strconv.Itoa(s.bitsPerToken(&s.Filters[0])[field(what[5:])])
 			k++
 		case what == "digest":
 			digest, got = unhex(t, want), want
@@ -324,7 +334,8 @@ func TestSpecExample(t *testing.T) {
 			if !slices.Contains(cutSet(s.Fields[at].Kind, values[at]), token) {
 				t.Errorf("%q is no token of the value above it", shown)
 			}
-			got = shown + " at " + strings.Trim(fmt.Sprint(newDrawing(&s, key).drawer().positions(at, []byte(token))), "[]")
+			drawn, _ := positionsOf(newBloomFilter(&s, &s.Filters[0], key, 1), at, []byte(token))
+			got = shown + " at " + strings.Trim(fmt.Sprint(drawn), "[]")
 			tokens--
 		case what == "filter":
 			h, err := NewHasher(s, key, dateOptions(len(s.Fields)))

@@ -2,7 +2,7 @@
 // from their filters alone: it scores pairs, chooses a threshold without truth,
 // and forms persons.
 //
-// It does not know names, keys or what a bit stands for, and cannot be compiled
+// It does not know names, the project key or what a bit stands for, and cannot be compiled
 // against the packages that do; nor does it know files, or what is counted
 // afterwards.
 //
@@ -15,6 +15,12 @@
 //     little under the threshold are kept (scan.go).
 //  3. Pairs that reach the threshold are joined to persons, at most one record
 //     of each deduplicated party to a person (persons.go).
+//
+// How alike two filters are is scored by what their file says of them (similarity.go).
+// Where records have several filters, or exact keys, each filter is sampled and compared
+// as above, the pairs that any of them or an equal key brings together are weighed by
+// all (candidates.go, fs.go, evidence.go), and 1 and 3 are done with the weights in place
+// of scores.
 //
 // Records are numbered across parties in a canonical order, parties by name and
 // records by record ID, and every step depends on nothing else: neither the order

@@ -162,6 +162,29 @@ func TestSharedNumberIsNotAPerson(t *testing.T) {
 	}
 }
 
+// A mistyped number does not keep two records apart that agree in everything else, though
+// no other number in the files is wrong.
+func TestWrongNumberIsSurvived(t *testing.T) {
+	w := town{people: 900, parties: 2, size: 600, clean: true, noise: 0.05}.build()
+	wrong := map[RecordID]bool{}
+	for i := range 6 {
+		w.parties[1].Exact[0][100*i][3] ^= 1
+		wrong[w.parties[1].IDs[100*i]] = true
+	}
+	r := linkTown(t, w.parties, townOptions())
+	if p, c := w.score(r); p < 0.99 || c < 0.999 {
+		t.Errorf("precision %.4f, recall %.4f with %d numbers mistyped", p, c, len(wrong))
+	}
+	// And with one filter beside the number.
+	for i := range w.parties {
+		w.parties[i].Bits, w.parties[i].More = w.parties[i].More[0], nil
+	}
+	r = linkTown(t, w.parties, Options{Length: townBits, Exact: []string{"number"}})
+	if p, c := w.score(r); p < 0.99 || c < 0.999 {
+		t.Errorf("one filter: precision %.4f, recall %.4f with %d numbers mistyped", p, c, len(wrong))
+	}
+}
+
 // Nothing but the records decides: not the order of files and rows, nor the workers.
 func TestEvidenceOrderDoesNotMatter(t *testing.T) {
 	for seed := range uint64(4) {

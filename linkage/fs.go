@@ -1,6 +1,7 @@
 package linkage
 
 import (
+	"context"
 	"math"
 	"slices"
 	"sort"
@@ -20,11 +21,11 @@ import (
 // and the threshold is not taken from them but from how high strangers score (null.go).
 //
 // Neither m nor u is known. u comes from random pairs, hardly any of which are one
-// person (Winkler, ASA Survey Research Methods 1988, on taking u from all pairs and
-// estimating m alone; Jaro, J. Am. Stat. Assoc. 84, 1989): the counts of the sample
-// that is held against everybody, less the matches among them. m and the number of
-// matches come from the candidate pairs by the EM algorithm without labels (Winkler,
-// Census RR2000/05), begun where the second-best model stands for each filter.
+// person (Jaro, J. Am. Stat. Assoc. 84, 1989): the counts of the sample that is held
+// against everybody, less the matches among them. m and the number of matches come from
+// the candidate pairs by the EM algorithm without labels (Winkler, Proc. ASA Section on
+// Survey Research Methods, 1988; Census Bureau RR2000/05), begun where the second-best
+// model stands for each filter.
 
 // A witness is a filter, whose score is cut into levels.
 type witness struct {
@@ -131,7 +132,7 @@ const (
 )
 
 // says is the weight of an outcome. A value's frequency is the probability that a
-// stranger has it (Winkler, RR2000/05, section 3, on value-specific agreement): here how
+// stranger has it (Winkler, Frequency-Based Matching, Census Bureau RR2000/06): here how
 // many records of one party share it, of the values that there are, since a person's own
 // records in fifteen parties do not make a number common.
 func (k *exactKey) says(outcome int) float64 {
@@ -189,14 +190,14 @@ func (c *candidates) patterns(m *model) (patterns []pattern, of []int32) {
 	return patterns, of
 }
 
-// rivals are the candidates that one record has in one other party. Where that party has
-// each person once, at most one of them is the record's partner, so that they compete:
+// rivals groups the candidates that one record has in one other party. Where that party
+// has each person once, at most one of them is the record's partner, so they compete:
 // with odds o against being a stranger, the probability of each is o/(1+Σo). Taken one by
 // one, a street's worth of good candidates would all pass for matches, and EM would go on
 // to learn what neighbours look like.
 type rivals struct {
-	of  [2][]int32 // of each candidate: the rivalry of its first record, and that of its second; -1: it has none
-	sum []float64  // of odds, by rivalry
+	of  [2][]int32 // of each candidate: the group of its first record, and that of its second; -1: it has none
+	sum []float64  // of odds, by group
 }
 
 func (c *candidates) rivals(r *run) *rivals {
@@ -226,7 +227,7 @@ func (c *candidates) rivals(r *run) *rivals {
 	return v
 }
 
-// add counts the odds of candidate i in its rivalries.
+// add counts the odds of candidate i in its groups.
 func (v *rivals) add(i int, odds float64) {
 	for _, of := range v.of {
 		if of[i] >= 0 {
@@ -235,7 +236,7 @@ func (v *rivals) add(i int, odds float64) {
 	}
 }
 
-// take marks the rivalries of candidate i as won, and reports whether it could be: taken
+// take marks the groups of candidate i as won, and reports whether it wins them: taken
 // in the order of their odds, the best of each wins.
 func (v *rivals) take(i int, taken []bool) bool {
 	for _, of := range v.of {
@@ -266,11 +267,14 @@ func (v *rivals) probability(i int, odds float64) float64 {
 // by less than one pair in ten thousand after 15 to 25 of them.
 const rounds = 40
 
-// fit runs EM over the candidates.
-func (m *model) fit(c *candidates, v *rivals) {
+// fit runs EM over the candidates, and stops between rounds if ctx ends.
+func (m *model) fit(ctx context.Context, c *candidates, v *rivals) {
 	patterns, of := c.patterns(m)
 	m.weigh()
 	for range rounds {
+		if ctx.Err() != nil {
+			return
+		}
 		m.expect(patterns, of, v)
 		m.maximise(patterns)
 		m.weigh()
@@ -345,6 +349,8 @@ func (m *model) maximise(patterns []pattern) {
 	for k, t := range keys {
 		// As if ten more pairs had been seen, nine of which agree: a key is chosen because it
 		// is right nine times in ten or better, and with few pairs that is all there is to go by.
+		// (With one filter beside it EM learns that a key is never wrong. To take it as wrong
+		// in one pair of a hundred at least was tried on a dirty borough, and gained nothing.)
 		m.keys[k].m = (t.agreed + 9) / (t.both + 10)
 	}
 }

@@ -11,10 +11,10 @@ import (
 // over is not known here, but it shows: the scores of two filters of one field rise and
 // fall together among random pairs, and those of filters over different fields do not.
 // With correlations ρ the weight of each filter is divided by 1+Σρ over the others, so
-// that a filter given twice counts once, and one beside an unrelated one counts in full.
-// (The effective number of tests under correlation, as in Nyholt, Am. J. Hum. Genet. 74,
-// 2004, in its simplest form.) Steep encodings, whose strangers all score alike, show
-// nothing: their filters are taken as they are.
+// that a filter given twice counts once, and one beside an unrelated one counts in full:
+// the design effect of n observations that all correlate by ρ, 1+(n-1)ρ (Kish, Survey
+// Sampling, 1965, section 5.4), for each by itself. Steep encodings, whose strangers all
+// score alike, show nothing: their filters are taken as they are.
 func (m *model) overlapping(layers []*run) {
 	scores := randomScores(layers)
 	for f, w := range m.filters {

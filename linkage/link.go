@@ -157,12 +157,15 @@ func (r *run) refine(s *sample, pairs []Pair, chosen Threshold, floor overlap.Ra
 		return chosen
 	}
 	for range refinements {
-		person, _, _ := Persons(r.first, r.clean(), pairs, chosen.Score(), value(floor))
-		next := choose(newNullModel(s, person))
-		if next.Nothing || next.Score() < value(floor) || next.Ratio == chosen.Ratio {
+		next := choose(newNullModel(s, r.likelySame(pairs, chosen.Score(), value(floor))))
+		if next.Nothing || next.Score() < value(floor) {
 			break
 		}
-		chosen = next
+		settled := next.Ratio == chosen.Ratio
+		chosen = next // also for its estimate, which knows better now
+		if settled {
+			break
+		}
 	}
 	return chosen
 }
@@ -268,6 +271,31 @@ func (r *run) clean() []bool {
 	}
 	return clean
 }
+
+// likelySame gives records the same number that are not to pass for strangers to each
+// other at a threshold: those joined by any chain of pairs. With a threshold too high
+// persons fall apart, and their parts, taken for strangers, would hold the threshold up
+// there (splink's fake1000). A chain of more than mostChained records is no person, and
+// counts as what Persons makes of it: with a threshold too low everybody
+// would be joined to everybody, and nobody be left for a stranger.
+func (r *run) likelySame(pairs []Pair, threshold, floor float64) []int32 {
+	same := connected(len(r.ones), pairs, threshold)
+	size := make([]int32, len(same))
+	for _, first := range same {
+		size[first]++
+	}
+	person, _, _ := Persons(r.first, r.clean(), pairs, threshold, floor)
+	for i, first := range same {
+		if size[first] > mostChained {
+			same[i] = int32(len(same)) + person[i]
+		}
+	}
+	return same
+}
+
+// mostChained leaves room for the largest persons seen in one party, of ten records,
+// and a few of their namesakes.
+const mostChained = 3 * ranks
 
 // refinements is how often a threshold is chosen again with the persons that it
 // made. It hardly moves after the first.

@@ -15,14 +15,14 @@ import (
 // two sets of filters and a threshold, whose results merge in any order.
 type tile struct {
 	join   *overlap.Join
-	a, b   *part
+	a, b   *portion
 	lo, hi int
 	pairs  uint64
 }
 
-// A part is records of one party that are compared with the same others: all of them, or,
+// A portion is records of one party that are compared with the same others: all of them, or,
 // where an earlier linkage has compared some with each other (previous.go), those or the rest.
-type part struct {
+type portion struct {
 	party   int
 	old     bool
 	filters *overlap.Filters
@@ -30,7 +30,7 @@ type part struct {
 	numbers []int32 // of each record, where they do not
 }
 
-func (p *part) number(row int32) int32 {
+func (p *portion) number(row int32) int32 {
 	if p.numbers != nil {
 		return p.numbers[row]
 	}
@@ -121,8 +121,8 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 }
 
 // parts are the records of each party that has any, cut in two where some are old.
-func (r *run) parts() ([]part, error) {
-	var parts []part
+func (r *run) parts() ([]portion, error) {
+	var parts []portion
 	for i := range r.parties {
 		p := &r.parties[i]
 		from, n := int32(r.first[i]), len(p.ids)
@@ -136,11 +136,11 @@ func (r *run) parts() ([]part, error) {
 			continue
 		}
 		if old == 0 || old == n {
-			parts = append(parts, part{party: i, old: old == n, filters: p.filters, from: from})
+			parts = append(parts, portion{party: i, old: old == n, filters: p.filters, from: from})
 			continue
 		}
 		for _, isOld := range []bool{true, false} {
-			x := part{party: i, old: isOld}
+			x := portion{party: i, old: isOld}
 			var rows []uint64
 			for k := range n {
 				if number := from + int32(k); r.isOld(number) == isOld {

@@ -21,8 +21,9 @@ import (
 
 // anonlinkWriter writes the folder. A nil one, where none was asked for, writes nothing.
 type anonlinkWriter struct {
-	dir *formats.OutputDir
-	res *linkage.Result
+	dir  *formats.OutputDir
+	res  *linkage.Result
+	clks map[string]*clksParty
 }
 
 // beginAnonlink begins the folder, so that one that exists is seen before the work.
@@ -48,7 +49,16 @@ func (w *anonlinkWriter) abort() {
 
 // record names a record as anonlink does.
 func (w *anonlinkWriter) record(i int32) formats.AnonlinkRecord {
-	return formats.AnonlinkRecord{Dataset: uint32(w.res.Party(i)), Row: uint32(w.res.Row[i])}
+	p := w.res.Party(i)
+	return formats.AnonlinkRecord{Dataset: uint32(p), Row: w.row(p, i)}
+}
+
+// row is a record's row in the file that its party sent, from 0.
+func (w *anonlinkWriter) row(party int, record int32) uint32 {
+	if c := w.clks[w.res.Parties[party]]; c != nil {
+		return uint32(c.rows[int(record)-w.res.First[party]] - 1)
+	}
+	return uint32(w.res.Row[record])
 }
 
 // pairs are the candidate pairs, in anonlink's order.
@@ -76,11 +86,11 @@ func (w *anonlinkWriter) groups() [][]formats.AnonlinkRecord {
 	return slices.DeleteFunc(of, func(g []formats.AnonlinkRecord) bool { return len(g) < 2 })
 }
 
-func (w *anonlinkWriter) write(res *linkage.Result) error {
+func (w *anonlinkWriter) write(res *linkage.Result, clks map[string]*clksParty) error {
 	if w == nil {
 		return nil
 	}
-	w.res = res
+	w.res, w.clks = res, clks
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer) error
@@ -119,7 +129,7 @@ func (w *anonlinkWriter) records(f io.Writer) error {
 	for p, name := range w.res.Parties {
 		rows := make([]int32, w.res.First[p+1]-w.res.First[p])
 		for i := w.res.First[p]; i < w.res.First[p+1]; i++ {
-			rows[w.res.Row[i]] = int32(i)
+			rows[w.row(p, int32(i))] = int32(i)
 		}
 		for row, i := range rows {
 			fmt.Fprintf(b, "%d,%d,%s,%s\n", p, row, name, formats.RecordID(w.res.IDs[i]))

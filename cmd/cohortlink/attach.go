@@ -22,6 +22,9 @@ own columns stay as they are, in their order.
 The extract must be the very file that was hashed: the receipt knows it. Links that
 are sealed (PARTY.links) are opened with your identity, and must be signed by the
 unit that the project file names.
+
+With --cohort the links are the members of a cohort that the unit drew: rows of others
+get an empty person_id.
 ` + exitHelp,
 		Example: `  cohortlink attach extract.csv --links gp-k81001.links --map gp-k81001.map.csv --project project.yaml --identity gp-k81001.identity -o gp-k81001.linked.csv`,
 		Args:    args(1, 1, "the extract that was hashed"),
@@ -35,6 +38,7 @@ unit that the project file names.
 	f.StringVar(&r.identity, "identity", "", "your identity, which opens sealed links")
 	f.StringVar(&r.rowMap, "map", "", "PARTY.map.csv; the receipt is looked for beside it")
 	f.StringVar(&r.project, "project", "", "the project file: needed when it says how your extract is to be read (delimiter, text encoding), and for sealed links")
+	f.BoolVar(&r.cohort, "cohort", false, "the links are the members of a cohort, so that not every row has one")
 	f.StringVar(&r.columns, "columns", "", "the file with your own column names, if you hashed with one")
 	f.StringVarP(&r.out, "out", "o", "", "the file to write")
 	return cmd
@@ -45,6 +49,7 @@ type attachRun struct {
 	extract, links, rowMap string
 	identity               string
 	project, columns, out  string
+	cohort                 bool
 }
 
 func (r *attachRun) run() error {
@@ -72,7 +77,11 @@ func (r *attachRun) run() error {
 	if err != nil {
 		return err
 	}
-	person, err := m.Persons(links)
+	join := m.Persons
+	if r.cohort {
+		join = m.Members
+	}
+	person, err := join(links)
 	if err != nil {
 		return errorf("%s: %w", r.links, err)
 	}
@@ -100,7 +109,7 @@ func (r *attachRun) run() error {
 	if err := out.Commit(); err != nil {
 		return err
 	}
-	r.app.ui.sayf("wrote %s: %s now have a person_id", r.out, plural(len(m.Rows), "row"))
+	r.app.ui.sayf("wrote %s: %s now have a person_id", r.out, plural(len(links.Records), "row"))
 	return nil
 }
 

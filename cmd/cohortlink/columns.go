@@ -12,16 +12,13 @@ import (
 
 // schemaOf is the hashing side of a project file.
 func schemaOf(p *formats.Project) (hashing.Schema, error) {
-	s := hashing.Schema{Project: p.Name, Length: hashing.DefaultLength}
-	if e := p.Encoding; e.Profile != "" && e.Profile != "standard" {
-		return s, errorf("profile %q is not in this version of cohortlink: use \"standard\"", e.Profile)
-	} else if len(e.Filters) > 0 || len(e.Exact) > 0 {
-		return s, errorf("filters and exact keys spelled out are not in this version of cohortlink: use \"profile: standard\"")
-	} else if e.Length > 0 {
-		s.Length = e.Length
-	}
+	s := hashing.Schema{Project: p.Name, Exact: p.Encoding.Exact}
 	for _, f := range p.Fields {
 		s.Fields = append(s.Fields, hashing.Field{Name: f.Name, Kind: norm.Kind(f.Kind), Weight: f.Weight})
+	}
+	var err error
+	if s.Filters, err = filtersOf(&p.Encoding); err != nil {
+		return s, err
 	}
 	return s, s.Check()
 }

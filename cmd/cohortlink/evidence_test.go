@@ -114,6 +114,7 @@ type workbench struct {
 	parties  []string
 	truth    string
 	variants int
+	linked   string            // the folder of the last case
 	hashed   map[string]string // folder by fields
 }
 
@@ -237,6 +238,7 @@ func (b *workbench) link(c evidenceCase) (*formats.LinkedManifest, quality.Score
 		}
 		l.files = append(l.files, path)
 	}
+	b.linked = l.out
 	manifest, err := l.run(b.t.Context())
 	if err != nil {
 		b.t.Fatal(err)
@@ -256,7 +258,9 @@ func (b *workbench) link(c evidenceCase) (*formats.LinkedManifest, quality.Score
 }
 
 // How much several filters and exact keys add to one filter, on an invented borough with wrong and shared NHS numbers,
-// and on sets of people with known truth. COHORTLINK_EVIDENCE=1 tries all cases, on a larger borough.
+// and on sets of people with known truth. COHORTLINK_EVIDENCE=clean or dirty tries all cases, on a larger borough:
+//
+//	COHORTLINK_EVIDENCE=dirty go test -run EvidenceOnPeople -v ./cmd/cohortlink
 func TestEvidenceOnPeople(t *testing.T) {
 	all := os.Getenv("COHORTLINK_EVIDENCE") != ""
 	if testing.Short() {
@@ -264,9 +268,10 @@ func TestEvidenceOnPeople(t *testing.T) {
 	}
 	names, born, where := []string{"forename", "surname"}, []string{"birth_date", "sex"}, []string{"postcode"}
 	person := slices.Concat(names, born, where)
-	run := func(b *workbench, cases []evidenceCase) {
+	run := func(b *workbench, cases []evidenceCase) (f1 []float64) {
 		for _, c := range cases {
 			m, s := b.link(c)
+			f1 = append(f1, s.F1)
 			estimate := func(x *float64) string {
 				if x == nil {
 					return "-"
@@ -274,26 +279,45 @@ func TestEvidenceOnPeople(t *testing.T) {
 				return fmt.Sprintf("%.3f", *x)
 			}
 			b.t.Logf("%v exact %v: precision %.4f recall %.4f F1 %.4f at %.3f, estimated %s %s", c.filters, c.exact, s.Precision, s.Recall, s.F1, m.Threshold.Score, estimate(m.Estimate.Precision), estimate(m.Estimate.Recall))
-			if e := m.Evidence; e != nil {
+			e := m.Evidence
+			if (e != nil) != (len(c.filters)+len(c.exact) > 1) {
+				b.t.Errorf("evidence is %+v", e)
+			}
+			if e != nil {
 				b.t.Logf("    weight %.1f, by weights %s %s, %d contradicted, %d shared, %+v", e.Weight, estimate(e.Precision), estimate(e.Recall), e.Contradicted, e.Shared, e.Exact)
+				b.checkEvidence(m)
 			}
 		}
+		return f1
 	}
 	t.Run("borough", func(t *testing.T) {
-		people := 1500
-		if all {
-			people = 3000
-		}
-		dir, parties := synthesise(t, people, 4)
-		run(openWorkbench(t, dir, filepath.Join(dir, "project.yaml"), parties, filepath.Join(dir, "truth.csv")), []evidenceCase{
-			{filters: [][]string{nil}},
+		people := 1000
+		cases := []evidenceCase{
 			{filters: [][]string{person}},
 			{filters: [][]string{person}, exact: []string{"nhs_number"}},
-			{filters: [][]string{nil}, exact: []string{"nhs_number"}},
-			{filters: [][]string{names, born, where}},
 			{filters: [][]string{names, born, where}, exact: []string{"nhs_number"}},
-			{filters: [][]string{person, names, born, where}, exact: []string{"nhs_number"}},
-		})
+		}
+		if all {
+			people = 5000
+			cases = append(cases,
+				evidenceCase{filters: [][]string{nil}},
+				evidenceCase{filters: [][]string{nil}, exact: []string{"nhs_number"}},
+				evidenceCase{filters: [][]string{names, born, where}},
+				evidenceCase{filters: [][]string{person, names, born, where}, exact: []string{"nhs_number"}},
+			)
+		}
+		dir, parties := synthesise(t, people, 3)
+		if setting := os.Getenv("COHORTLINK_EVIDENCE"); setting == "dirty" {
+			dir = filepath.Join(t.TempDir(), "dirty")
+			invent := synthRun{app: quietApp(new(bytes.Buffer)), people: people, practices: 3, seed: 11, setting: setting, council: "index"}
+			if _, err := invent.run(t.Context(), dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f1 := run(openWorkbench(t, dir, filepath.Join(dir, "project.yaml"), parties, filepath.Join(dir, "truth.csv")), cases)
+		if f1[1] < f1[0] || f1[2] < f1[0] || f1[2] < 0.99 {
+			t.Errorf("F1 is %.4f by one filter, %.4f with exact keys and %.4f with three filters and exact keys", f1[0], f1[1], f1[2])
+		}
 	})
 	for _, set := range []struct {
 		name  string
@@ -328,6 +352,64 @@ func TestEvidenceOnPeople(t *testing.T) {
 			writeTruth(t, filepath.Join(from, "truth.csv"), filepath.Join(dir, "truth.csv"))
 			run(openWorkbench(t, dir, filepath.Join("..", "..", "testdata", "people", set.name+".yaml"), parties, filepath.Join(dir, "truth.csv")), set.cases)
 		})
+	}
+}
+
+// checkEvidence wants the table of evidence to have the rows of the table of pairs, in their order, and to say what they say.
+func (b *workbench) checkEvidence(m *formats.LinkedManifest) {
+	b.t.Helper()
+	var pairs [][2]string
+	var accepted []bool
+	read := func(name string, columns []formats.Column, each func(*formats.TableReader) error) {
+		if err := m.ReadLinkedTable(b.linked, name, columns, each); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	var x, y, stage []string
+	var score, weight, probability []float64
+	var ok []bool
+	read(formats.LinkedPairsFile, formats.PairsColumns, func(t *formats.TableReader) error {
+		n, err := t.Next(&x, &y, &score, &ok, &stage)
+		for i := range n {
+			pairs, accepted = append(pairs, [2]string{x[i], y[i]}), append(accepted, ok[i])
+		}
+		return err
+	})
+	var filters, exact []string
+	for _, f := range m.Evidence.Filters {
+		filters = append(filters, f.Name)
+	}
+	for _, k := range m.Evidence.Exact {
+		exact = append(exact, k.Name)
+	}
+	columns := formats.EvidenceColumns(filters, exact)
+	to := []any{&x, &y, &weight, &probability}
+	scores, outcomes := make([][]float64, len(filters)), make([][]string, len(exact))
+	for i := range scores {
+		to = append(to, &scores[i])
+	}
+	for i := range outcomes {
+		to = append(to, &outcomes[i])
+	}
+	at, agreed, linked := 0, 0, 0
+	read(formats.LinkedEvidenceFile, columns, func(t *formats.TableReader) error {
+		n, err := t.Next(to...)
+		for i := range n {
+			if [2]string{x[i], y[i]} != pairs[at] {
+				b.t.Fatalf("row %d of the evidence is of another pair than that of the pairs", at+1)
+			}
+			if accepted[at] {
+				linked++
+				if len(exact) > 0 && outcomes[0][i] == "agree" {
+					agreed++
+				}
+			}
+			at++
+		}
+		return err
+	})
+	if at != len(pairs) || linked == 0 || len(exact) > 0 && agreed < linked/4 {
+		b.t.Errorf("%d rows of evidence for %d pairs, of which %d are linked and %d of them agree on the exact key", at, len(pairs), linked, agreed)
 	}
 }
 

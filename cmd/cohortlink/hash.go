@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -23,6 +24,7 @@ import (
 
 func newHash(a *app) *cobra.Command {
 	var h hashRun
+	var memory int
 	cmd := &cobra.Command{
 		Use:   "hash EXTRACT",
 		Short: "Hash your extract: what leaves is filters, what stays is the map",
@@ -43,7 +45,10 @@ Keep the extract as it is until the links are back: attach refuses any other.
 		Example: `  cohortlink hash extract.csv --project project.yaml --party gp-k81001 --key project.key --identity gp-k81001.identity`,
 		Args:    args(1, 1, "one extract"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h.app, h.extract, h.random = a, args[0], rand.Reader
+			if memory < 1 {
+				return usagef("--memory is a number of MiB from 1")
+			}
+			h.app, h.extract, h.random, h.memory = a, args[0], rand.Reader, int64(memory)<<20
 			_, err := h.run(cmd.Context())
 			return err
 		},
@@ -59,6 +64,8 @@ Keep the extract as it is until the links are back: attach refuses any other.
 	f.StringVar(&h.oldMap, "map", "", "an earlier PARTY.map.csv made with --record-key, whose record IDs are kept")
 	f.StringVar(&h.optOut, "opt-out", "", "a file of NHS numbers, one a line: these people are left out")
 	f.StringVar(&h.eligible, "eligible", "", "a file of NHS numbers, one a line: everyone else is left out, as the opt-out service returns them")
+	f.IntVar(&memory, "memory", defaultMemory>>20, "how many MiB of filters to keep in memory; more are kept on disk, encrypted, until they are written")
+	f.StringVar(&h.acceptWeak, "accept-weak", "", "why you accept a weak choice that the project makes; the reason goes into the filters file")
 	f.BoolVar(&h.json, "json", false, "print what was done as JSON")
 	return cmd
 }
@@ -71,9 +78,11 @@ type hashRun struct {
 	columns, out                 string
 	recordKey, oldMap            string
 	optOut, eligible             string
+	acceptWeak                   string
 	json                         bool
 	random                       io.Reader // of record IDs and the run's ID
 	workers                      int
+	memory                       int64 // bytes of filters; 0 for defaultMemory
 }
 
 // hashSummary is what hash prints with --json.
@@ -85,6 +94,7 @@ type hashSummary struct {
 	LeftOut  string         `json:"left_out,omitempty"` // by opt-out; protected
 	Reasons  map[string]int `json:"reasons,omitempty"`  // of rows set aside
 	Lacks    []string       `json:"fields_lacking,omitempty"`
+	Weak     []string       `json:"weak,omitempty"` // choices accepted, each with the reason
 	Schema   string         `json:"schema"`
 	Key      string         `json:"key"`
 	Sealed   bool           `json:"sealed"`
@@ -100,12 +110,15 @@ type batch struct {
 	rows   []int      // row numbers
 	values [][]string // of each row, for each field; nil once hashed
 	local  []string
-	bits   []uint64
+	bits   []uint64           // nil where they are spilled
+	exact  []formats.ExactKey // of each row, those of the project
 	ok     []bool
 	codes  []uint16 // needs of each row
 	why    []string // of rows not ok
 	unread []int    // for each field: values that are there but could not be read as declared
 	given  []int    // for each field: values that are there
+
+	spilled int64 // where in the spill file
 }
 
 func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
@@ -122,13 +135,20 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	schema, err := schemaOf(p)
+	e, err := encodingOf(p, h.project)
 	if err != nil {
-		return nil, errorf("%s: %w", h.project, err)
+		return nil, err
 	}
-	hasher, err := hashing.NewHasher(schema, key, normaliseOptions(p, party))
+	encoder, err := h.encoder(e, p, party, key)
 	if err != nil {
-		return nil, errorf("%s: %w", h.key, err)
+		return nil, err
+	}
+	weak, err := h.acceptedWeak(e.weak)
+	if err != nil {
+		return nil, err
+	}
+	if h.oldMap != "" && e.noisy {
+		ui.warnf("noise is drawn anew although record IDs are kept: see that the unit destroys the earlier %s.filters, or it can average the noise away", party.Name)
 	}
 	to, by, err := h.seal(p, party.Name)
 	if err != nil {
@@ -149,7 +169,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 		return nil, err
 	}
 	defer x.Close()
-	cols, err := mapColumns(h.extract, x.Header(), p, party)
+	cols, err := encoder.columns(x.Header())
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +188,12 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	}
 
 	needs := newNeedCoder(p.Needs, cols.needs)
-	batches, aside, err := h.hashRows(ctx, x, cols, local, hasher, left, needs)
+	kept := &spill{dir: h.out, limit: h.memory}
+	if kept.limit == 0 {
+		kept.limit = defaultMemory
+	}
+	defer kept.close()
+	batches, aside, err := h.hashRows(ctx, x, cols, local, encoder, left, needs, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -176,8 +201,9 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err := h.checkRead(p, batches); err != nil {
 		return nil, err
 	}
+	h.warnShared(batches, e.exact)
 	// From here on everything is counted, and nothing can be set aside any more.
-	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: schema.Fingerprint(), Rows: x.Row(), Sealed: to != nil}
+	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: e.schema, Rows: x.Row(), Sealed: to != nil}
 	for _, b := range batches {
 		for i, ok := range b.ok {
 			if ok {
@@ -216,9 +242,20 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	today := time.Now().UTC().Format(time.DateOnly)
 	manifest := formats.FiltersManifest{
 		Records: s.Records, SetAside: s.SetAside, LeftOut: s.LeftOut, Deduplicated: party.Deduplicated,
-		Filters: []formats.FilterLayout{{Name: "record", Bits: schema.Length, Encoding: "bloom/1", Similarity: "dice"}},
-		Exact:   []string{}, Needs: needs.layouts(), Weak: []string{}, Created: today, Tool: tool(),
+		Filters: e.filters, Exact: e.exact, Needs: needs.layouts(), Created: today, Tool: tool(),
 	}
+	sent, err := sentOfBatches(batches, manifest.Filters, encoder.words, kept.row)
+	if err != nil {
+		return nil, err
+	}
+	accepted, err := h.app.checkFilters(sent, h.acceptWeak)
+	if err != nil {
+		return nil, err
+	}
+	if manifest.Weak = append(weak, accepted...); len(manifest.Weak) == 0 && h.acceptWeak != "" {
+		ui.warnf("nothing weak was chosen or found: --accept-weak is not needed")
+	}
+	s.Weak = manifest.Weak
 	var fw *formats.FiltersWriter
 	if to != nil {
 		fw, err = formats.NewSealedFiltersWriter(out.filters, header, manifest, to, by)
@@ -228,7 +265,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest, err := writeFilters(fw, manifest, batches, ids, schema.Length/64)
+	digest, err := writeFilters(fw, manifest, batches, ids, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -311,7 +348,7 @@ func (h *hashRun) readOldMap() (map[string]formats.RecordID, error) {
 
 // hashRows reads every row, and hashes on all cores. Rows that the reader itself
 // refused come back beside the batches.
-func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *columnMap, local int, hasher *hashing.Hasher, left *leaveOut, needs *needCoder) ([]*batch, []rowReason, error) {
+func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *columnMap, local int, e *encoder, left *leaveOut, needs *needCoder, kept *spill) ([]*batch, []rowReason, error) {
 	workers := h.workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -320,9 +357,11 @@ func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *column
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
-			w := hasher.Worker()
+			hash, done := e.worker()
+			defer done()
 			for b := range work {
-				b.hash(w, hasher.Words())
+				hash(b)
+				kept.keep(b, e.words)
 			}
 		})
 	}
@@ -354,7 +393,7 @@ func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *column
 			case err != nil:
 				return err
 			}
-			if err := ctx.Err(); err != nil {
+			if err := cmp.Or(ctx.Err(), kept.failed()); err != nil {
 				return err
 			}
 			values := make([]string, len(cols.fields))
@@ -387,7 +426,7 @@ func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *column
 		}
 	}()
 	wg.Wait()
-	return batches, aside, err
+	return batches, aside, cmp.Or(err, kept.failed())
 }
 
 func (b *batch) hash(w *hashing.Worker, words int) {
@@ -398,6 +437,14 @@ func (b *batch) hash(w *hashing.Worker, words int) {
 			continue
 		}
 		outcome := w.Hash(values, b.bits[i*words:][:words])
+		if n := len(outcome.Exact); n > 0 {
+			if b.exact == nil {
+				b.exact = make([]formats.ExactKey, n*len(b.rows))
+			}
+			for e, key := range outcome.Exact {
+				b.exact[n*i+e] = key
+			}
+		}
 		if b.unread == nil {
 			b.unread, b.given = make([]int, len(values)), make([]int, len(values))
 		}
@@ -416,123 +463,6 @@ func (b *batch) hash(w *hashing.Worker, words int) {
 		b.ok[i] = true
 	}
 	b.values = nil
-}
-
-// misread reports problems that a whole column has when it is not what the project
-// says: another date form, a column that slipped, a spreadsheet's damage.
-func misread(p norm.Problem) bool {
-	switch p {
-	case norm.Invalid, norm.ImpossibleDate, norm.PartialDate, norm.OtherForm, norm.AmbiguousDate, norm.TwoDigitYear,
-		norm.SerialDate, norm.Scientific, norm.LostZero, norm.PartialPostcode, norm.CheckDigit:
-		return true
-	}
-	return false
-}
-
-// Of a column's values, the share that cannot be read as declared at which hash
-// warns, and at which it refuses: no real column is as bad as that by errors alone
-// (in scanned forms 15 % of days and 13 % of months are wrong, most of them dates all
-// the same).
-const (
-	warnUnread   = 0.05
-	refuseUnread = 0.5
-	fewestUnread = 20 // values; of fewer nothing is concluded
-)
-
-// checkRead looks whether each column is what the project says it is.
-func (h *hashRun) checkRead(p *formats.Project, batches []*batch) error {
-	for i, f := range p.Fields {
-		if norm.Kind(f.Kind) == norm.Phone {
-			continue // numbers of other countries and lost zeros are kept as they are written
-		}
-		var unread, given int
-		for _, b := range batches {
-			if b.unread != nil {
-				unread, given = unread+b.unread[i], given+b.given[i]
-			}
-		}
-		if given < fewestUnread || float64(unread) < warnUnread*float64(given) {
-			continue
-		}
-		hint := fmt.Sprintf("cohortlink check %s --project %s --party %s", h.extract, h.project, h.party)
-		if float64(unread) >= refuseUnread*float64(given) {
-			return errorf("%s: field %q: %d %% of its values are not what the project says they are: nothing was written\nsee what they are, and mend the column or the date form: %s", h.extract, f.Name, 100*unread/given, hint)
-		}
-		h.app.ui.warnf("%s: field %q: %d %% of its values are not quite what the project says they are; see \"%s\"", h.extract, f.Name, 100*unread/given, hint)
-	}
-	return nil
-}
-
-// drawIDs gives each usable record a random ID, or the one that its local ID had.
-func (h *hashRun) drawIDs(batches []*batch, old map[string]formats.RecordID) ([][]formats.RecordID, error) {
-	seen := map[string]int{}
-	out := make([][]formats.RecordID, len(batches))
-	for i, b := range batches {
-		out[i] = make([]formats.RecordID, len(b.rows))
-		for j := range b.rows {
-			if !b.ok[j] {
-				continue
-			}
-			if b.local != nil && b.local[j] != "" {
-				if first, again := seen[b.local[j]]; again {
-					return nil, errorf("%s: rows %d and %d have the same value in column %q, so it is no record number\nchoose another --record-key, or leave it out", h.extract, first, b.rows[j], h.recordKey)
-				}
-				seen[b.local[j]] = b.rows[j]
-				if id, ok := old[b.local[j]]; ok {
-					out[i][j] = id
-					continue
-				}
-			}
-			if _, err := io.ReadFull(h.random, out[i][j][:]); err != nil {
-				return nil, errorf("draw record IDs: %w", err)
-			}
-		}
-	}
-	return out, nil
-}
-
-// writeFilters writes the records in the order of their random IDs, so that their
-// order tells nothing about the extract's.
-func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, batches []*batch, ids [][]formats.RecordID, words int) ([32]byte, error) {
-	type place struct{ batch, row int32 }
-	order := make([]place, 0, manifest.Records)
-	for i, b := range batches {
-		for j, ok := range b.ok {
-			if ok {
-				order = append(order, place{int32(i), int32(j)})
-			}
-		}
-	}
-	slices.SortFunc(order, func(a, b place) int {
-		return slices.Compare(ids[a.batch][a.row][:], ids[b.batch][b.row][:])
-	})
-	needs := len(manifest.Needs)
-	row := formats.FiltersRow{Bits: make([][]uint64, 1)}
-	for _, at := range order {
-		b, j := batches[at.batch], int(at.row)
-		row.ID, row.Bits[0], row.Needs = ids[at.batch][j], b.bits[j*words:][:words], b.codes[j*needs:][:needs]
-		if err := fw.Write(row); err != nil {
-			return [32]byte{}, err
-		}
-	}
-	return fw.Close()
-}
-
-func mapOf(batches []*batch, ids [][]formats.RecordID, local bool) *formats.Map {
-	m := &formats.Map{}
-	for i, b := range batches {
-		for j, ok := range b.ok {
-			if !ok {
-				continue
-			}
-			m.Rows = append(m.Rows, b.rows[j])
-			m.IDs = append(m.IDs, ids[i][j])
-			if local {
-				m.LocalIDs = append(m.LocalIDs, b.local[j])
-			}
-		}
-	}
-	return m
 }
 
 // rowReason is a row that was set aside.
@@ -560,6 +490,9 @@ func (h *hashRun) tell(s *hashSummary, aside []rowReason) error {
 	if !s.Sealed {
 		ui.warnf("%s names no unit: %s was written unsealed and unsigned, for anyone who gets hold of it", h.project, s.Files[0])
 	}
+	for _, w := range s.Weak {
+		ui.warnf("weak, and accepted: %s", w)
+	}
 	ui.sayf("hashed %s of %s for party %q", plural(s.Records, "record"), h.extract, s.Party)
 	if s.LeftOut != "" {
 		list := "opted out"
@@ -582,71 +515,4 @@ func (h *hashRun) tell(s *hashSummary, aside []rowReason) error {
 		more = fmt.Sprintf("\nand %d more", len(aside)-shown)
 	}
 	return setAsideError{fmt.Sprintf("%s set aside, listed in %s\n%s%s", plural(len(aside), "row"), s.Files[len(s.Files)-1], strings.Join(rows, "\n"), more)}
-}
-
-// hashOutputs are the files of one run, which appear together or not at all.
-type hashOutputs struct {
-	dir, party               string
-	filters, rowMap, receipt *formats.Output
-	setAside                 *formats.Output // given up where no row is
-}
-
-func (h *hashRun) openOutputs(party string) (*hashOutputs, error) {
-	o := &hashOutputs{dir: h.out, party: party}
-	inputs := []string{h.extract, h.project, h.key, h.oldMap, h.optOut, h.eligible}
-	inputs = slices.DeleteFunc(inputs, func(s string) bool { return s == "" })
-	var err error
-	open := func(suffix string, mode uint32) *formats.Output {
-		if err != nil {
-			return nil
-		}
-		var f *formats.Output
-		f, err = formats.Create(filepath.Join(h.out, party+suffix), formats.CreateOptions{Mode: fsMode(mode), Inputs: inputs})
-		return f
-	}
-	o.filters = open(".filters", 0o644)
-	o.rowMap = open(".map.csv", 0o600)
-	o.receipt = open(".receipt.json", 0o600)
-	o.setAside = open(".set-aside.csv", 0o600)
-	if err != nil {
-		o.abort()
-		return nil, err
-	}
-	return o, nil
-}
-
-func (o *hashOutputs) abort() {
-	for _, f := range []*formats.Output{o.filters, o.rowMap, o.receipt, o.setAside} {
-		if f != nil {
-			f.Abort()
-		}
-	}
-}
-
-// commit puts the files in their places: what stays with the partner first, and
-// what may be sent last, so that filters are never there without their map.
-func (o *hashOutputs) commit(aside []rowReason) ([]string, error) {
-	name := func(suffix string) string { return filepath.Join(o.dir, o.party+suffix) }
-	files := []string{name(".filters"), name(".map.csv"), name(".receipt.json")}
-	outputs := []*formats.Output{o.rowMap, o.receipt, o.filters}
-	if len(aside) > 0 {
-		if err := writeSetAside(o.setAside, aside); err != nil {
-			return nil, err
-		}
-		files = append(files, name(".set-aside.csv"))
-		outputs = slices.Insert(outputs, 0, o.setAside)
-	}
-	return files, formats.CommitAll(outputs...)
-}
-
-func writeSetAside(w io.Writer, aside []rowReason) error {
-	if _, err := io.WriteString(w, "row,reason\n"); err != nil {
-		return err
-	}
-	for _, r := range aside {
-		if _, err := fmt.Fprintf(w, "%d,\"%s\"\n", r.row, strings.ReplaceAll(r.reason, `"`, `""`)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -21,12 +21,13 @@ const module = "cohortlink"
 // key.
 var rooms = map[string][]string{
 	"cmd/cohortlink": {
-		"cmd/cohortlink/internal/borough", "formats", "hashing", "hashing/clkhash", "hashing/norm", "hashing/profile",
+		"cmd/cohortlink/internal/borough", "formats", "hashing", "hashing/audit", "hashing/clkhash", "hashing/norm", "hashing/profile",
 		"linkage", "linkage/cohort", "linkage/overlap", "linkage/quality",
 	},
 	"cmd/cohortlink/internal/borough": {},
 	"formats":                         {"linkage", "linkage/cohort", "linkage/quality"},
 	"hashing":                         {"hashing/norm"},
+	"hashing/audit":                   {"hashing", "hashing/norm", "linkage/overlap"},
 	"hashing/clkhash":                 {},
 	"hashing/norm":                    {},
 	"hashing/profile":                 {"hashing", "hashing/norm"},

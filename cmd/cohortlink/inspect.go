@@ -24,7 +24,7 @@ func newInspect(a *app) *cobra.Command {
 		Long: `Says what a file of cohortlink is: a filters file with its project, party and
 fingerprints, how many records it holds and how full its filters are; a project
 file; a project key (its fingerprint, never the key), wrapped or not; an identity or
-a file of partners (fingerprints to compare by telephone); a receipt; a linked folder.
+a file of partners (fingerprints to compare by telephone); a receipt; a linked folder; clks JSON of clkhash.
 Nothing about a single record is ever shown.
 
 Of a sealed file anyone can read the header, and nobody has checked what it says. With
@@ -66,6 +66,7 @@ type inspection struct {
 	Receipt *formats.Receipt        `json:"receipt,omitempty"`
 	Project *projectFacts           `json:"project,omitempty"`
 	Linked  *formats.LinkedManifest `json:"linked,omitempty"`
+	CLKs    *clksFacts              `json:"clks,omitempty"`
 }
 
 type filtersFacts struct {
@@ -109,6 +110,9 @@ type projectFacts struct {
 	Parties []string `json:"parties"`
 	Fields  []string `json:"fields"`
 	Needs   []string `json:"needs"`
+	Filters []string `json:"filters"`
+	Exact   []string `json:"exact"`
+	Weak    []string `json:"weak"`
 	Schema  string   `json:"schema"`
 }
 
@@ -170,6 +174,9 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 		}
 		return found, nil
 	case strings.HasPrefix(first, "{"):
+		if found, err := inspectCLKs(path); err == nil || !errors.Is(err, formats.ErrNotCLKs) {
+			return found, err
+		}
 		r, err := formats.ReadReceipt(path)
 		if err != nil {
 			return nil, err
@@ -184,17 +191,17 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 		for _, q := range p.Parties {
 			facts.Parties = append(facts.Parties, q.Name)
 		}
-		for _, f := range p.Fields {
-			facts.Fields = append(facts.Fields, f.Name+" ("+f.Kind+")")
-		}
 		for _, n := range p.Needs {
 			facts.Needs = append(facts.Needs, n.Name)
 		}
-		s, err := schemaOf(p)
+		e, err := encodingOf(p, path)
 		if err != nil {
-			return nil, errorf("%s: %w", path, err)
+			return nil, err
 		}
-		facts.Schema = s.Fingerprint()
+		facts.Schema, facts.Fields, facts.Exact, facts.Weak = e.schema, e.fields, append([]string{}, e.exact...), append([]string{}, e.weak...)
+		for _, l := range e.filters {
+			facts.Filters = append(facts.Filters, l.Name+": "+plural(l.Bits, "bit")+", "+encodingInWords(l.Encoding)+"; "+similarityInWords(l.Similarity))
+		}
 		return &inspection{What: "project file", Project: facts}, nil
 	}
 	return nil, errorf("%s is no file of cohortlink\nfor an extract there is \"cohortlink check\"", path)
@@ -273,10 +280,17 @@ func (i *inspection) lines() [][2]string {
 		}
 		add("no person twice", yesNo(f.Deduplicated))
 		for k, l := range f.FiltersManifest.Filters {
-			add("filter "+l.Name, plural(l.Bits, "bit")+", "+l.Encoding+", "+l.Similarity)
+			add("filter "+l.Name, plural(l.Bits, "bit")+": "+encodingInWords(l.Encoding))
+			add("", similarityInWords(l.Similarity)+" ("+l.Encoding+", "+l.Similarity+")")
 			if o := f.Ones[k]; f.Records > 0 {
 				add("", fmt.Sprintf("%.1f %% of bits set on average, %d to %d a record", 100*o.Mean/float64(l.Bits), o.Min, o.Max))
 			}
+		}
+		if len(f.FiltersManifest.Exact) > 0 {
+			add("exact keys", strings.Join(f.FiltersManifest.Exact, ", "))
+		}
+		for _, w := range f.Weak {
+			add("weak", w)
 		}
 		var needs []string
 		for _, n := range f.FiltersManifest.Needs {
@@ -334,7 +348,19 @@ func (i *inspection) lines() [][2]string {
 		if len(p.Needs) > 0 {
 			add("needs", strings.Join(p.Needs, ", "))
 		}
+		for _, f := range p.Filters {
+			name, what, _ := strings.Cut(f, ": ")
+			add("filter "+name, what)
+		}
+		if len(p.Exact) > 0 {
+			add("exact keys", strings.Join(p.Exact, ", "))
+		}
+		for _, w := range p.Weak {
+			add("weak", w)
+		}
 		add("schema", p.Schema)
+	case i.CLKs != nil:
+		out = append(out, i.CLKs.lines()...)
 	case i.Linked != nil:
 		m := i.Linked
 		add("project", m.Project)

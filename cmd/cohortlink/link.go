@@ -45,6 +45,10 @@ the new ones beside them. Only new records are compared; the threshold stays, un
 you give one, and so do person IDs. Where new records show that two persons are one,
 or one is two, changes.csv lists what became of each of their records.
 
+A party that uses clkhash sends a file of CLKs in place of filters: clks JSON, or the
+binary form, whose name must end in .bin. It is the party that the file is named after,
+or PARTY=FILE says which. links/PARTY.rows.csv then has a person ID for each row.
+
 Sealed filters are opened with the unit's identity, and each must be signed by the
 key that the file of partners has for its party. What was linked is noted beside the
 identity (unit.seen), so that a file that its party has replaced is not linked again.
@@ -54,6 +58,7 @@ however many cores.
 ` + exitHelp,
 		Example: `  cohortlink link *.filters --identity unit.identity --partners unit.partners -o linked
   cohortlink link *.filters --identity unit.identity --partners unit.partners --threshold 0.82 -o linked
+  cohortlink link council.json gp-03=clks.bin -o linked
   cohortlink link --previous linked council.filters ccg.filters gp-03.filters -o linked-2`,
 		Args: args(1, -1, "at least one filters file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -68,10 +73,12 @@ however many cores.
 	f.StringVar(&l.unit.partners, "partners", "", "the unit's file of partners: a line with the public keys of each")
 	f.StringVar(&l.unit.seenFile, "seen", "", "where the unit notes what it has linked (default: beside the identity, ending in .seen)")
 	f.BoolVar(&l.unit.older, "accept-older", false, "link filters though their party has replaced them by newer ones")
-	f.StringVar(&l.threshold, "threshold", "", "\"auto\", or the score that a link needs, such as 0.85 (default: the project's, or auto)")
+	f.StringVar(&l.threshold, "threshold", "", "\"auto\", or the score that a link needs, such as 0.85; with several filters or exact keys 0.5 is even odds (default: the project's, or auto)")
 	f.StringVarP(&l.out, "out", "o", "linked", "the folder to write")
 	f.IntVar(&l.workers, "workers", 0, "goroutines (default: one for each core)")
 	f.IntVar(&l.maxPairs, "max-pairs", linkage.DefaultMaxPairs, "candidate pairs held at most, 16 bytes each")
+	f.IntVar(&l.clkBits, "clk-bits", 0, "the length of the CLKs in a binary file (default: as in the other files)")
+	f.StringArrayVar(&l.clean, "clean", nil, "a party that sends CLKs and has no person twice; repeat for each (default: as the project says)")
 	f.StringVar(&l.previous, "previous", "", "an earlier linked folder, to add files to: its own files are given again, and not compared with each other")
 	f.StringVar(&l.anonlink, "anonlink", "", "also write the candidate pairs and the groups in anonlink's formats, into this folder")
 	f.BoolVar(&l.json, "json", false, "print the manifest")
@@ -87,6 +94,10 @@ type linkRun struct {
 	json                    bool
 	random                  io.Reader
 	anonlink, previous      string // folders
+
+	clkBits  int                   // of a CLK in a binary file; 0: as in the other files
+	clean    []string              // parties that send CLKs and have no person twice
+	clksFrom map[string]*clksParty // the parties that sent CLKs
 }
 
 func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
@@ -100,11 +111,11 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 			return nil, err
 		}
 		settings = p.Linkage
-		s, err := schemaOf(p)
+		e, err := encodingOf(p, l.project)
 		if err != nil {
-			return nil, errorf("%s: %w", l.project, err)
+			return nil, err
 		}
-		schema = s.Fingerprint()
+		schema = e.schema
 	}
 	if l.threshold != "" {
 		settings.Threshold = l.threshold
@@ -140,7 +151,7 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.unit.check(previous.sent(files, true)); err != nil {
+	if err := l.unit.check(l.sealable(previous.sent(files, true))); err != nil {
 		return nil, err
 	}
 	describe(&options, &files[0].Manifest)
@@ -168,14 +179,15 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 		return nil, err
 	}
 	m := manifestOf(files, res, settings)
+	l.noteCLKs(m)
 	if err := previous.follow(res, m, l.threshold != ""); err != nil {
 		return nil, err
 	}
-	w := &linkedWriter{dir: dir, res: res, files: files, secret: secret, perParty: settings.PersonIDs == "per-party", m: m, unit: &l.unit, previous: previous}
+	w := &linkedWriter{dir: dir, res: res, files: files, clks: l.clksFrom, secret: secret, perParty: settings.PersonIDs == "per-party", m: m, unit: &l.unit, previous: previous}
 	if err := w.write(); err != nil {
 		return nil, err
 	}
-	if err := forAnonlink.write(res); err != nil {
+	if err := forAnonlink.write(res, l.clksFrom); err != nil {
 		return nil, err
 	}
 	if err := dir.Commit(); err != nil {
@@ -184,7 +196,7 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	if err := forAnonlink.commit(); err != nil {
 		return nil, err
 	}
-	if err := l.unit.note(previous.sent(files, false)); err != nil {
+	if err := l.unit.note(l.sealable(previous.sent(files, false))); err != nil {
 		return nil, err
 	}
 	if l.json {
@@ -208,12 +220,12 @@ func (l *linkRun) secret(previous *previousRun) ([]byte, error) {
 
 // readFilters reads the files, in the order of their parties, and refuses those that do not belong together.
 func (l *linkRun) readFilters(project *formats.Project, schema string, previous *previousRun) ([]*formats.FiltersFile, error) {
-	var files []*formats.FiltersFile
-	for _, p := range l.files {
-		f, err := l.unit.read(p)
-		if err != nil {
-			return nil, err
-		}
+	files, clks, err := l.readAll(project)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		p := f.Name
 		if project != nil && f.Header.Project != project.Name {
 			return nil, errorf("%s is of project %q, and %s of project %q", p, f.Header.Project, l.project, project.Name)
 		}
@@ -223,10 +235,11 @@ func (l *linkRun) readFilters(project *formats.Project, schema string, previous 
 		if err := checkFilters(f); err != nil {
 			return nil, errorf("%s: %w", p, err)
 		}
-		files = append(files, f)
 	}
-	files, err := previous.join(files)
-	if err != nil {
+	if files, err = l.joinCLKs(files, clks, project); err != nil {
+		return nil, err
+	}
+	if files, err = previous.join(files); err != nil {
 		return nil, err
 	}
 	if err := formats.CheckTogether(files); err != nil {
@@ -240,7 +253,7 @@ func (l *linkRun) readFilters(project *formats.Project, schema string, previous 
 // checkFilters refuses filters that cannot be linked.
 func checkFilters(f *formats.FiltersFile) error {
 	for _, l := range f.Manifest.Filters {
-		if err := linkage.CheckSimilarity(l.Similarity, l.Bits); err != nil {
+		if err := linkage.CheckSimilarity(l.Similarity, wholeWords(l.Bits)); err != nil {
 			return errorf("filter %q: %w", l.Name, err)
 		}
 	}
@@ -256,7 +269,12 @@ func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings form
 		Rules: formats.LinkedRules{SameParty: res.Rules.SameParty, TooLarge: res.Rules.TooLarge},
 	}
 	m.Threshold = formats.LinkedThreshold{Value: fmt.Sprintf("%d/%d", res.Num, res.Den), Score: res.Score(), Chosen: howChosen(res)}
-	m.Estimate = formats.LinkedEstimate{Precision: finite(res.Estimate.Precision), Recall: finite(res.Estimate.Recall), TruePairs: math.Round(res.Estimate.TruePairs), Basis: estimateBasis}
+	e := res.Estimate
+	m.Estimate = formats.LinkedEstimate{
+		Precision: finite(e.Precision), PrecisionInterval: estimateInterval(e.PrecisionLow, e.PrecisionHigh),
+		Recall: finite(e.Recall), RecallInterval: estimateInterval(e.RecallLow, e.RecallHigh),
+		TruePairs: math.Round(e.TruePairs), Basis: estimateBasis,
+	}
 	byName := map[string]*formats.FiltersFile{}
 	for _, f := range files {
 		byName[f.Header.Party] = f
@@ -302,15 +320,27 @@ func finite(x float64) *float64 {
 	return &x
 }
 
-const estimateBasis = `expected precision and recall of pairs, without truth: the best score of a record in another party was held against its second best, which belongs to somebody else`
+// estimateInterval is nil where there is nothing to say.
+func estimateInterval(low, high float64) *[2]float64 {
+	if math.IsNaN(low) || math.IsNaN(high) {
+		return nil
+	}
+	return &[2]float64{low, high}
+}
+
+const estimateBasis = `expected precision and recall of the pairs between parties (within the party, where there is one), without truth: the best score of a record in another party was held against its second best, which belongs to somebody else; the 95 % intervals allow for chance and for how far such estimates were off on files with known truth`
 
 // howChosen tells in words, for a board, where the threshold comes from.
 func howChosen(res *linkage.Result) string {
 	switch {
 	case !res.Auto:
 		return "given by the analyst"
+	case res.Nothing && res.Evidence != nil:
+		return "no sign was found that the parties share anybody, or there are too few records to tell; only pairs of overwhelming weight are linked"
 	case res.Nothing:
 		return "no sign was found that the parties share anybody, or there are too few records to tell; only records whose filters are equal are linked"
+	case res.Evidence != nil:
+		return "chosen without truth: each pair was weighed by all filters and exact keys, and in another party that holds each person once a record's second-best match is somebody else, which tells how high strangers weigh; the threshold is where the expected balance of wrong and missed links (F1) is best"
 	default:
 		return "chosen from the scores, without truth: in another party that holds each person once, a record's second-best match is somebody else, which tells how high strangers score; the threshold is where the expected balance of wrong and missed links (F1) is best"
 	}
@@ -321,6 +351,7 @@ type linkedWriter struct {
 	dir      *formats.OutputDir
 	res      *linkage.Result
 	files    []*formats.FiltersFile
+	clks     map[string]*clksParty
 	secret   []byte
 	perParty bool
 	m        *formats.LinkedManifest
@@ -385,13 +416,13 @@ func (w *linkedWriter) links() error {
 			l.Records = append(l.Records, formats.RecordID(res.IDs[i]))
 			l.Persons = append(l.Persons, formats.PersonID(ids[res.Person[i]]))
 		}
-		var err error
-		if batches := w.previous.batches(name); batches != nil {
-			err = w.sendBatches(name, batches, l)
-		} else {
-			err = w.send(name, l)
+		send := w.send
+		if c := w.clks[name]; c != nil {
+			send = func(party string, l *formats.Links) error { return w.rowLinks(party, c, l) }
+		} else if batches := w.previous.batches(name); batches != nil {
+			send = func(party string, l *formats.Links) error { return w.sendBatches(party, batches, l) }
 		}
-		if err != nil {
+		if err := send(name, l); err != nil {
 			return err
 		}
 	}
@@ -529,14 +560,35 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 	ui.resultf("linked %s of %s into %s, comparing %s pairs\n", plural(m.Records, "record"), parties(len(m.Parties)), plural(m.Persons, "person"), short(float64(m.Compared)))
 	ui.resultf("threshold  %.3f, %s\n", m.Threshold.Score, m.Threshold.Chosen)
 	if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
-		ui.resultf("estimate   precision %.3f, recall %.3f (made without truth: see the manifest)\n", *m.Estimate.Precision, *m.Estimate.Recall)
+		l.tellEstimate(&m.Estimate)
 	}
-	l.tellEvidence(m.Evidence)
+	l.tellEvidence(m)
 	l.tellPrevious(m)
 	if m.Rules.TooLarge > 0 {
 		ui.warnf("%s would have had too many records to be one person, and were left apart", plural(m.Rules.TooLarge, "group"))
 	}
 	ui.resultf("wrote      %s: send links/%s back to each party\n", l.out, l.unit.linksName())
+	l.tellCLKs()
+}
+
+// tellEstimate tells the estimate with its intervals, and says which is no use.
+func (l *linkRun) tellEstimate(e *formats.LinkedEstimate) {
+	ui := l.app.ui
+	of := func(x float64, i *[2]float64) string {
+		if i == nil {
+			return fmt.Sprintf("%.3f", x)
+		}
+		return fmt.Sprintf("%.3f (95 %% interval %.3f to %.3f)", x, i[0], i[1])
+	}
+	ui.resultf("estimate   precision %s, recall %s, made without truth: see the manifest\n", of(*e.Precision, e.PrecisionInterval), of(*e.Recall, e.RecallInterval))
+	for _, w := range []struct {
+		of string
+		in *[2]float64
+	}{{"precision", e.PrecisionInterval}, {"recall", e.RecallInterval}} {
+		if w.in != nil && w.in[1]-w.in[0] > linkage.TooWide {
+			ui.resultf("           the interval of %s is too wide to judge the linkage by: have a sample of its links and near misses looked at\n", w.of)
+		}
+	}
 }
 
 func parties(n int) string {

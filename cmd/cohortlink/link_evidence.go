@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"math"
+
 	"cohortlink/formats"
 	"cohortlink/linkage"
 )
@@ -10,12 +13,15 @@ import (
 
 // describe sets what link must know of the filters and exact keys, of which every file has the same.
 func describe(o *linkage.Options, m *formats.FiltersManifest) {
-	o.Length, o.Similarity = m.Filters[0].Bits, m.Filters[0].Similarity
+	o.Length, o.Similarity = wholeWords(m.Filters[0].Bits), m.Filters[0].Similarity
 	for _, f := range m.Filters[1:] {
-		o.More = append(o.More, linkage.Filter{Name: f.Name, Length: f.Bits, Similarity: f.Similarity})
+		o.More = append(o.More, linkage.Filter{Name: f.Name, Length: wholeWords(f.Bits), Similarity: f.Similarity})
 	}
 	o.Exact = m.Exact
 }
+
+// wholeWords is the length at which a filter is stored: what is beyond its own is never set.
+func wholeWords(bits int) int { return (bits + 63) / 64 * 64 }
 
 // partyOf is what a file says of its party's records.
 func partyOf(f *formats.FiltersFile) linkage.Party {
@@ -54,7 +60,18 @@ func evidenceOf(m *formats.FiltersManifest, res *linkage.Result) *formats.Linked
 	return out
 }
 
-func (l *linkRun) tellEvidence(e *formats.LinkedEvidence) {
+// apart reports whether two estimates differ by more than 0.05; one that is missing differs from none.
+func apart(x, y *float64) bool { return x != nil && y != nil && math.Abs(*x-*y) > 0.05 }
+
+func figure(x *float64) string {
+	if x == nil {
+		return "not known"
+	}
+	return fmt.Sprintf("%.3f", *x)
+}
+
+func (l *linkRun) tellEvidence(m *formats.LinkedManifest) {
+	e := m.Evidence
 	if e == nil {
 		return
 	}
@@ -64,7 +81,10 @@ func (l *linkRun) tellEvidence(e *formats.LinkedEvidence) {
 		ui.warnf("%s agree on an exact key and on nothing else, and were not linked for it: the value of one of the two is wrong, or several people share it", plural(e.Contradicted, "pair"))
 	}
 	if e.Shared > 0 {
-		ui.warnf("%s of exact keys are shared by too many records to bring them together", plural(e.Shared, "value"))
+		ui.warnf("%s of exact keys are each shared by more than a hundred records, and were taken for missing", plural(e.Shared, "value"))
+	}
+	if apart(e.Precision, m.Estimate.Precision) || apart(e.Recall, m.Estimate.Recall) {
+		ui.warnf("the weights alone make it precision %s and recall %s, far from the estimate: rely on neither before the least certain links have been looked at", figure(e.Precision), figure(e.Recall))
 	}
 }
 

@@ -112,8 +112,8 @@ share names: each partner hashes its own extract at home, a linkage unit that
 holds no key links the hashes, and counts that are safe to forward come out.
 
 A first look, on an invented borough:   cohortlink demo
-A partner:                              cohortlink check, hash, attach
-The linkage unit:                       cohortlink project, link, size
+A partner:                              cohortlink check, audit, hash, attach
+The linkage unit:                       cohortlink project, link, size, cohort
 ` + exitHelp,
 		SilenceUsage:               true,
 		SilenceErrors:              true,
@@ -136,8 +136,8 @@ The linkage unit:                       cohortlink project, link, size
 	})
 	root.PersistentFlags().BoolVarP(&a.ui.quiet, "quiet", "q", false, "say nothing but errors and warnings")
 	root.AddCommand(
-		newDemo(a), newProject(a), newKey(a), newCheck(a), newHash(a), newInspect(a),
-		newLink(a), newAttach(a), newSize(a), newEvaluate(a), newExplain(a), newSynth(a),
+		newDemo(a), newProject(a), newKey(a), newCheck(a), newHash(a), newInspect(a), newAudit(a),
+		newLink(a), newAttach(a), newSize(a), newCohort(a), newLedger(a), newEvaluate(a), newExplain(a), newClkhash(a), newSynth(a),
 	)
 	return root
 }

@@ -156,7 +156,7 @@ func (s *effectSet) measure(t *testing.T, e *effect, base *effectScore) effectSc
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := hashing.Schema{Project: "effect", Length: hashing.DefaultLength, Fields: fields}
+	schema := hashing.Schema{Project: "effect", Filters: hashing.Plain(hashing.DefaultLength), Fields: fields}
 	random := seeded(s.seed + 100)
 	var out effectScore
 	var parties []linkage.Party

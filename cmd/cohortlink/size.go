@@ -27,22 +27,29 @@ they carry, protects the counts, and writes the folder release/:
 
 Small counts are hidden and the rest rounded by a published rule; more is hidden
 until nobody, not even a party that knows its own total, can work out what was.
-Nothing else that this command prints or writes holds a count of persons.
-` + exitHelp,
-		Example: `  cohortlink size linked --project project.yaml -o release`,
-		Args:    args(1, 1, "one linked folder"),
+Nothing else that this command prints or writes holds a count of persons that was not
+protected.
+
+With --where and --by a question of your own is answered, beside those that the project
+file names: how many persons meet a condition, in all and by parties, needs, or the
+values of one need. Answers are on the page, in the tables, and printed.
+` + whereHelp + exitHelp,
+		Example: `  cohortlink size linked --project project.yaml -o release
+  cohortlink size linked --project project.yaml --by needs --where "parties>=3" -o answer`,
+		Args: args(1, 1, "one linked folder"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			r.app, r.linked = a, args[0]
 			_, err := r.run()
 			return err
 		},
 	}
+	r.flags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&r.project, "project", "", "the project file: its release preset holds, and its order of parties")
-	f.StringVar(&r.preset, "preset", "", "release rule: "+presetNames()+" (default: the project's, or hes)")
+	f.StringVar(&r.by, "by", "", "count by \"parties\", \"needs\", or the name of a need")
 	f.StringVarP(&r.out, "out", "o", "release", "the folder to write")
 	f.StringVar(&r.title, "title", "", "the page's title")
 	f.StringVar(&r.contact, "contact", "", "who to ask about the figures")
+	f.BoolVar(&r.json, "json", false, "print counts.json")
 	return cmd
 }
 
@@ -58,43 +65,15 @@ func presetNames() string {
 }
 
 type sizeRun struct {
-	app                                          *app
-	linked, project, preset, out, title, contact string
-	invented                                     bool
+	release
+	out, title, contact string
+	json, invented      bool
 }
 
 func (r *sizeRun) run() (*cohort.Release, error) {
-	m, err := formats.ReadLinkedManifest(r.linked)
+	rule, err := r.begin()
 	if err != nil {
 		return nil, err
-	}
-	preset := "hes"
-	order := make([]string, len(m.Parties))
-	for i, p := range m.Parties {
-		order[i] = p.Name
-	}
-	if r.project != "" {
-		p, err := formats.ReadProject(r.project)
-		if err != nil {
-			return nil, err
-		}
-		if p.Name != m.Project {
-			return nil, errorf("%s is the file of project %q, but %s belongs to %q", r.project, p.Name, r.linked, m.Project)
-		}
-		if p.Release.Preset != "" {
-			preset = p.Release.Preset
-		}
-		place := func(name string) int {
-			return slices.IndexFunc(p.Parties, func(q formats.ProjectParty) bool { return q.Name == name })
-		}
-		slices.SortStableFunc(order, func(a, b string) int { return place(a) - place(b) })
-	}
-	if r.preset != "" {
-		preset = r.preset
-	}
-	rule, err := cohort.Preset(preset)
-	if err != nil {
-		return nil, usageError{err}
 	}
 	dir, err := formats.CreateDir(r.out, 0)
 	if err != nil {
@@ -102,17 +81,20 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 	}
 	defer dir.Abort()
 
-	persons, err := readPersons(r.linked, m, order)
+	persons, err := readPersons(r.linked, r.manifest, r.order)
 	if err != nil {
 		return nil, err
 	}
-	meter := r.app.ui.meter("protect the counts", "hidden figures")
-	rel, err := cohort.Protect(cohort.Count(persons), rule, cohort.Options{Progress: func(safe, hidden int) { meter.set(uint64(safe), uint64(hidden)) }})
-	meter.done()
+	rel, err := r.protect(persons.all, rule, cohort.Options{Questions: r.questions()})
 	if err != nil {
 		return nil, err
 	}
-	about := r.about(m, rel)
+	number, err := r.note(formats.EntryOf(rel))
+	if err != nil {
+		return nil, err
+	}
+	about := r.about(r.manifest, rel)
+	about.Release = releaseSays(number)
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer) error
@@ -137,89 +119,58 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 		return nil, err
 	}
 	r.app.ui.sayf("wrote %s: %s; %s hidden", r.out, strings.TrimSuffix(rule.Says(), "."), plural(rel.Hidden(), "figure"))
+	r.app.ui.sayf("it is release %d in %s", number, r.ledger)
+	if r.json {
+		return rel, formats.WriteCountsJSON(r.app.ui.out, rel)
+	}
+	r.answer(rel)
 	return rel, nil
 }
 
-// readPersons gathers from the tables of a linked folder which parties each person
-// is in and which needs they carry.
-func readPersons(dir string, m *formats.LinkedManifest, order []string) (*cohort.Persons, error) {
-	var needs []cohort.Need
-	values := map[string]map[string]int{}
-	at := map[string]int{}
-	for i, n := range m.Needs {
-		need := cohort.Need{Name: n.Name, Kind: n.Kind}
-		values[n.Name] = map[string]int{}
-		if n.Kind == formats.NeedYesNo {
-			values[n.Name]["yes"] = 0 // only a yes is carried
-		} else {
-			need.Values = n.Values
-			for k, v := range n.Values {
-				values[n.Name][v] = k
-			}
+// questions are the project's, and the one of the command.
+func (r *sizeRun) questions() []cohort.Question {
+	var out []cohort.Question
+	if r.settings != nil {
+		for _, q := range r.settings.Questions {
+			out = append(out, cohort.Question{Name: q.Name, Where: q.Where, By: q.By})
 		}
-		needs = append(needs, need)
-		at[n.Name] = i
 	}
-	persons, err := cohort.NewPersons(order, needs)
-	if err != nil {
-		return nil, err
+	if r.where != "" || r.by != "" {
+		out = append(out, cohort.Question{Where: r.where, By: r.by})
 	}
-	partyAt := map[string]int{}
-	for i, p := range order {
-		partyAt[p] = i
-	}
+	return out
+}
 
-	type where struct{ person, party int32 }
-	records := map[string]where{}
-	index := map[string]int32{}
-	var in []uint64
-	var a, b, c []string
-	damaged := errorf("%s holds what link does not write: link again", dir)
-	err = m.ReadLinkedTable(dir, formats.LinkedPeopleFile, formats.PeopleColumns, func(t *formats.TableReader) error {
-		n, err := t.Next(&a, &b, &c)
-		for i := range n {
-			party, ok := partyAt[b[i]]
-			if !ok {
-				return damaged
+// answer prints the answers, as released.
+func (r *sizeRun) answer(rel *cohort.Release) {
+	for _, a := range rel.Answers() {
+		r.app.ui.resultf("%s: %s\n", a.Question.Title(), a.All)
+		for _, row := range a.By {
+			name := strings.Join(row.Parties, " + ")
+			for _, n := range row.Needs {
+				name = n.Need
+				if n.Value != "" {
+					name += "=" + n.Value
+				}
 			}
-			p, ok := index[a[i]]
-			if !ok {
-				p = int32(len(in))
-				index[a[i]] = p
-				in = append(in, 0)
-			}
-			in[p] |= 1 << party
-			records[c[i]] = where{p, int32(party)}
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	carries := make([][]cohort.Carry, len(in))
-	err = m.ReadLinkedTable(dir, formats.LinkedNeedsFile, formats.NeedsColumns, func(t *formats.TableReader) error {
-		n, err := t.Next(&a, &b, &c)
-		for i := range n {
-			w, ok := records[a[i]]
-			need, known := at[b[i]]
-			if !ok || !known {
-				return damaged
-			}
-			if v, carried := values[b[i]][c[i]]; carried {
-				carries[w.person] = append(carries[w.person], cohort.Carry{Party: int(w.party), Need: need, Value: v})
-			}
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i := range in {
-		if err := persons.Add(in[i], carries[i]); err != nil {
-			return nil, err
+			r.app.ui.resultf("  %-30s %s\n", name, row.Figure)
 		}
 	}
-	return persons, nil
+}
+
+// partyOrder is the project's order of the linked parties, or theirs by name.
+func partyOrder(m *formats.LinkedManifest, p *formats.Project) []string {
+	order := make([]string, len(m.Parties))
+	for i, q := range m.Parties {
+		order[i] = q.Name
+	}
+	if p != nil {
+		place := func(name string) int {
+			return slices.IndexFunc(p.Parties, func(q formats.ProjectParty) bool { return q.Name == name })
+		}
+		slices.SortStableFunc(order, func(a, b string) int { return place(a) - place(b) })
+	}
+	return order
 }
 
 // about is what the page says beside the figures: nothing in it is a count of
@@ -248,8 +199,15 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 		about.Quality = []formats.ReportFact{
 			{Name: "Right links", Text: fmt.Sprintf("About %s in 100 links are thought to join records of one person.", perHundred(*e.Precision))},
 			{Name: "Found links", Text: fmt.Sprintf("About %s in 100 pairs of records of one person are thought to have been found.", perHundred(*e.Recall))},
-			{Name: "Basis", Text: "Estimated from the scores alone, without knowing who is who."},
 		}
+		for k := 2; k <= 3; k++ {
+			if low, high, ok := rel.Linked(k, *e.Precision, *e.Recall); ok {
+				about.Quality = append(about.Quality, formats.ReportFact{Name: fmt.Sprintf("Known to %d or more", k),
+					Text: fmt.Sprintf("Shown are %s. Wrong links would make it too many and missed links too few: the truth is thought to be between %s and %s.", rel.AtLeast(k), thousands(low), thousands(high))})
+			}
+		}
+		about.Quality = append(about.Quality,
+			formats.ReportFact{Name: "Basis", Text: "Estimated from the scores alone, without knowing who is who."})
 	}
 	rule := rel.Rule()
 	for _, p := range m.Parties {
@@ -263,6 +221,14 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 	about.Missing = append(about.Missing, "People whom none of these services knows are in no figure.")
 	about.Cautions = []string{"A link that was missed counts one person as two, each known to fewer services: overlaps are rather too small than too large."}
 	return about
+}
+
+// releaseSays is what the page says of the ledger.
+func releaseSays(number int) string {
+	if number == 1 {
+		return "This is the first release of the project. Later ones will be held against it."
+	}
+	return fmt.Sprintf("This is release %d of the project. It was held against the earlier ones, so that what they tell together is no more than what each may tell.", number)
 }
 
 func perHundred(x float64) string {

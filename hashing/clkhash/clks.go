@@ -11,6 +11,7 @@ import (
 // needs no writer: it is the CLKs back to back.)
 type JSONWriter struct {
 	w     *bufio.Writer
+	text  []byte
 	begun bool
 }
 
@@ -25,9 +26,8 @@ func (j *JSONWriter) Write(clk []byte) error {
 		j.w.WriteString(", ")
 	}
 	j.w.WriteByte('"')
-	encoder := base64.NewEncoder(base64.StdEncoding, j.w)
-	encoder.Write(clk)
-	encoder.Close()
+	j.text = base64.StdEncoding.AppendEncode(j.text[:0], clk)
+	j.w.Write(j.text)
 	// bufio keeps the first error and returns it from every call.
 	return j.w.WriteByte('"')
 }

@@ -8,6 +8,8 @@
 //	worker := encoder.Worker()                           // one for each goroutine
 //	clk, err := worker.Encode(nil, rows.Number(), cells) // one row, encoder.Size() bytes
 //
+// EncodeAll takes a whole file through all cores, in its order.
+//
 // A CLK's bit 0 is the most significant bit of its first byte. CLKs back to back are
 // clkhash's binary form; JSONWriter writes its JSON form.
 //

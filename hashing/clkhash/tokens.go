@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -266,6 +267,10 @@ func (s *Schema) CheckHeader(names []string) error {
 	}
 	for i, f := range s.features {
 		if names[i] != f.identifier {
+			// A first row without any name of the schema may be a person.
+			if !slices.ContainsFunc(s.features, func(f feature) bool { return slices.Contains(names, f.identifier) }) {
+				return errors.New("the first row has none of the schema's column names; if it is data already, say that there is no header")
+			}
 			return errors.New("column " + strconv.Itoa(i+1) + " is " + strconv.Quote(names[i]) + " where the schema has " + strconv.Quote(f.identifier) +
 				"; put the columns in the schema's order under its names")
 		}

@@ -143,7 +143,7 @@ func New(header []string, fields []Field, o Options) (*Profiler, error) {
 // hasher is one with a key that is thrown away: it is asked only whether a
 // record holds enough.
 func (p *Profiler) hasher(o []norm.Options) (*hashing.Hasher, error) {
-	s := hashing.Schema{Project: "check", Length: hashing.DefaultLength}
+	s := hashing.Schema{Project: "check", Filters: hashing.Plain(hashing.DefaultLength)}
 	for i, f := range p.given {
 		s.Fields = append(s.Fields, f.Field)
 		o[i].Dates = f.Dates

@@ -237,7 +237,7 @@ func TestTooLittleIsHashingsRule(t *testing.T) {
 		t.Fatal(err)
 	}
 	fields := StandardFields()
-	h, err := hashing.NewHasher(hashing.Schema{Project: "check", Fields: fields, Length: 1024}, key, []norm.Options{2: {Dates: "DD/MM/YYYY"}, 5: {}})
+	h, err := hashing.NewHasher(hashing.Schema{Project: "check", Fields: fields, Filters: hashing.Plain(1024)}, key, []norm.Options{2: {Dates: "DD/MM/YYYY"}, 5: {}})
 	if err != nil {
 		t.Fatal(err)
 	}

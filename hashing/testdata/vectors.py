@@ -14,6 +14,7 @@ import hmac
 import json
 import math
 import sys
+from fractions import Fraction
 
 KINDS = {  # kind: (cut, tokens, weight)
     "name": ("bigrams", 7, 3000),
@@ -70,24 +71,77 @@ def key_file(secret, project):
     ))
 
 
-# The schema: {"project", "length", "fields": [{"name", "kind", "weight" in thousandths or 0}]}
+# The schema: {"project", "fields": [{"name", "kind", "weight" in thousandths or 0}], and either "length", of one plain
+# filter, or "filters": [{"name", "length", ...}] and "exact": [names]}
 
 def weight(field):
     return field["weight"] or KINDS[field["kind"]][2]
 
 
-def bits_per_token(schema):
-    total = sum(map(weight, schema["fields"]))
-    return [min(math.floor(schema["length"] * math.log(2) * weight(f) / (total * KINDS[f["kind"]][1]) + 0.5), schema["length"] // 2)
-            for f in schema["fields"]]
+def filters(schema):
+    """The filters, with all of their settings. fill and noise are in thousandths."""
+    return [{"fields": [f["name"] for f in schema["fields"]], "fill": 500, "fold": 0, "rule90": False, "balance": False,
+             "noise": 0, "hashes": 0} | x for x in schema.get("filters") or [{"name": "record", "length": schema["length"]}]]
+
+
+def fields_of(schema, x):
+    return [f for f in schema["fields"] if f["name"] in x["fields"]]
+
+
+def bits_per_token(schema, x):
+    """k of a Bloom filter, or the votes of a sketch, for each of its fields."""
+    fields = fields_of(schema, x)
+    if x["hashes"]:
+        ratio = lambda f: Fraction(weight(f), KINDS[f["kind"]][1])
+        top = max(map(ratio, fields))
+        return [max(v for v in range(9) if v == 0 or (2 * v - 1) ** 2 * top <= 256 * ratio(f)) for f in fields]
+    total = sum(map(weight, fields))
+    return [min(math.floor(x["length"] * -math.log(1 - x["fill"] / 1000) * weight(f) / (total * KINDS[f["kind"]][1]) + 0.5), x["length"] // 2)
+            for f in fields]
+
+
+def decimal(thousandths):
+    return f"{thousandths / 1000:.3f}".rstrip("0").rstrip(".")
+
+
+def stored_bits(x):
+    return (x["length"] >> x["fold"]) * (2 if x["balance"] else 1)
+
+
+def encoding(x):
+    if x["hashes"]:
+        return f"sketch/1 hashes:{x['hashes']}"
+    return "bloom/1" + (f" fold:{x['fold']}" if x["fold"] else "") + (" rule90" if x["rule90"] else "") + (
+        " balance" if x["balance"] else "") + (f" noise:{decimal(x['noise'])}" if x["noise"] else "")
+
+
+def similarity(x):
+    xored = 2 ** (x["fold"] + x["rule90"])
+    if x["hashes"]:
+        return f"sketch:{x['hashes']}"
+    if xored > 1 or x["balance"]:
+        return f"xor:{xored}:{decimal(x['fill'])}" + (f":{decimal(x['noise'])}" if x["noise"] else "")
+    return f"noise:{decimal(x['noise'])}" if x["noise"] else "dice"
 
 
 def canonical(schema, digest):
-    fields = [{"name": f["name"], "kind": f["kind"], "weight": weight(f), "k": k}
-              for f, k in zip(schema["fields"], bits_per_token(schema))]
-    return json.dumps({"project": schema["project"], "encoding": "bloom/1", "length": schema["length"],
-                       "fields": sorted(fields, key=lambda f: f["name"]), "normalisation": digest, "tokens": "tokens/1"},
-                      separators=(",", ":"))
+    by_name = lambda fields: sorted(fields, key=lambda f: f["name"])
+    fields = [{"name": f["name"], "kind": f["kind"], "weight": weight(f)} for f in schema["fields"]]
+    head, all_filters, exact = {"project": schema["project"]}, filters(schema), schema.get("exact", [])
+    x = all_filters[0]
+    if len(all_filters) == 1 and not exact and x["name"] == "record" and encoding(x) == "bloom/1" and x["fill"] == 500 and len(x["fields"]) == len(fields):
+        head |= {"encoding": "bloom/1", "length": x["length"]}
+        body = {"fields": by_name([f | {"k": k} for f, k in zip(fields, bits_per_token(schema, x))])}
+    else:
+        body = {"fields": by_name(fields), "filters": []}
+        for x in all_filters:
+            what = "votes" if x["hashes"] else "k"
+            of = by_name([{"name": f["name"], what: n} for f, n in zip(fields_of(schema, x), bits_per_token(schema, x))])
+            body["filters"].append({"name": x["name"], "encoding": encoding(x), "length": x["length"]}
+                                   | ({} if x["hashes"] else {"fill": x["fill"]}) | {"fields": of})
+        if exact:
+            body["exact"] = exact
+    return json.dumps(head | body | {"normalisation": digest, "tokens": "tokens/1"}, separators=(",", ":"))
 
 
 # Tokens
@@ -107,31 +161,112 @@ def tokens(kind, text):
     return {(tag + part).encode() for tag, part in parts if "-" not in part}
 
 
-# Positions and records
+# Positions, votes and records. Bits of a filter are a list of 0 and 1.
+
+def stream(key, token):
+    """HMAC after HMAC, 32 bytes each."""
+    c = 0
+    while True:
+        yield mac(key, c.to_bytes(4, "big") + token)
+        c += 1
+
 
 @functools.lru_cache(maxsize=None)
 def positions(key, token, k, length):
-    out, c = {}, 0  # a dict keeps the order of drawing
-    while True:
-        digest, c = mac(key, c.to_bytes(4, "big") + token), c + 1
+    out = {}  # a dict keeps the order of drawing
+    for digest in stream(key, token):
         for i in range(0, 32, 4):
             out[int.from_bytes(digest[i:i + 4], "big") % length] = True
             if len(out) == k:
                 return list(out)
 
 
+@functools.lru_cache(maxsize=None)
+def votes(key, token, n):
+    drawn, blocks = b"", stream(key, token)
+    while 8 * len(drawn) < n:
+        drawn += next(blocks)
+    return [drawn[i // 8] >> i % 8 & 1 for i in range(n)]
+
+
+@functools.lru_cache(maxsize=None)
+def permutation(key, n):
+    p, i = list(range(n)), n - 1
+    for digest in stream(key, b""):
+        for at in range(0, 32, 4):
+            if i == 0:
+                return p
+            x, r = int.from_bytes(digest[at:at + 4], "big"), i + 1
+            if x < 2 ** 32 // r * r:
+                p[i], p[x % r] = p[x % r], p[i]
+                i -= 1
+
+
+def bloom(x, bits, key_of):
+    for _ in range(x["fold"]):
+        half = len(bits) // 2
+        bits = [a ^ b for a, b in zip(bits[:half], bits[half:])]
+    if x["rule90"]:
+        n = len(bits)
+        bits = [bits[i - 1] ^ bits[(i + 1) % n] for i in range(n)]
+    if x["balance"]:
+        both = bits + [1 - b for b in bits]
+        bits = [0] * len(both)
+        for bit, place in zip(both, permutation(key_of("balance/" + x["name"]), len(both))):
+            bits[place] = bit
+    return bits
+
+
+def sketch(x, cast, key_of):
+    """cast: the votes of each token, and how often each counts."""
+    n, total = x["length"], sum(times for _, times in cast)
+    ties = votes(key_of(f"sketch/{x['name']}/ties"), b"", n * x["hashes"])
+    bits = [0] * n
+    for i in range(n * x["hashes"]):
+        yes = sum(times for pattern, times in cast if pattern[i])
+        bits[i % n] ^= ties[i] if 2 * yes == total else int(2 * yes > total)
+    return bits
+
+
+def hexadecimal(bits):
+    return bytes(sum(bits[i + j] << j for j in range(8)) for i in range(0, len(bits), 8)).hex()
+
+
+def record(secret, schema, texts):
+    """The filters and exact keys of a record, in hexadecimal; None where it is set aside."""
+    key_of = functools.lru_cache(maxsize=None)(lambda use: derive(secret, schema["project"], use, 32))
+    text_of = {f["name"]: text for f, text in zip(schema["fields"], texts)}
+    out, usable = [], False
+    for x in filters(schema):
+        fields, evidence, cast, bits = fields_of(schema, x), 0, [], [0] * x["length"]
+        for f, k in zip(fields, bits_per_token(schema, x)):
+            cut = tokens(f["kind"], text_of[f["name"]])
+            evidence += weight(f) if cut else 0
+            if x["hashes"]:
+                key = key_of(f"sketch/{x['name']}/field/{f['name']}")
+                cast += [(votes(key, token, x["hashes"] * x["length"]), k) for token in cut]
+                continue
+            key = key_of(f"field/{f['name']}" if x["name"] == "record" else f"filter/{x['name']}/field/{f['name']}")
+            for token in cut:
+                for p in positions(key, token, k, x["length"]):
+                    bits[p] = 1
+        if 10 * evidence < 4 * sum(map(weight, fields)):
+            out.append("00" * (stored_bits(x) // 8))
+            continue
+        usable = True
+        out.append(hexadecimal(sketch(x, cast, key_of) if x["hashes"] else bloom(x, bits, key_of)))
+    if not usable:
+        return None
+    exact = []
+    for name in schema.get("exact", []):
+        text = text_of[name].encode()
+        exact.append(mac(key_of("exact/" + name), text)[:16].hex() if 0 < len(text) <= 256 else "00" * 16)
+    return {"filters": out, "exact": exact}
+
+
 def filter_of(secret, schema, texts):
-    total = sum(map(weight, schema["fields"]))
-    evidence, bits = 0, bytearray(schema["length"] // 8)
-    for field, text, k in zip(schema["fields"], texts, bits_per_token(schema)):
-        cut = tokens(field["kind"], text)
-        if cut:
-            evidence += weight(field)
-        key = derive(secret, schema["project"], "field/" + field["name"], 32)
-        for token in cut:
-            for p in positions(key, token, k, schema["length"]):
-                bits[p // 8] |= 1 << p % 8
-    return None if 10 * evidence < 4 * total else bytes(bits).hex()
+    made = record(secret, schema, texts)
+    return made and made["filters"][0]
 
 
 # What is tested. The secrets are plain to see, so that nobody takes one for a key.
@@ -160,6 +295,45 @@ SCHEMAS = [
     *(schema("lengths", 2 ** n, ("surname", "name"), ("birth_date", "date"), ("sex", "sex")) for n in range(6, 17)),
     *(schema("all-kinds", 2 ** n, *ALL) for n in range(8, 17)),
 ]
+
+SIX = FIVE + (("nhs_number", "nhs-number"),)
+
+
+def spelled(project, fields, *filters, exact=()):
+    return {k: v for k, v in schema(project, 0, *fields).items() if k != "length"} | {"filters": list(filters), "exact": list(exact)}
+
+
+# What hardens, alone and together, at the least and greatest of each.
+HARDENED = [
+    spelled("example", FIVE, {"name": "record", "length": 1024, "fold": 1}),
+    spelled("example", FIVE, {"name": "record", "length": 8192, "fold": 2}),
+    spelled("example", FIVE, {"name": "all", "length": 8192, "fill": 250, "fold": 2}),
+    spelled("example", FIVE, {"name": "all", "length": 1024, "fill": 50, "fold": 3}),
+    spelled("example", FIVE, {"name": "all", "length": 512, "fold": 3}),
+    spelled("example", FIVE, {"name": "all", "length": 64, "rule90": True}),
+    spelled("example", FIVE, {"name": "all", "length": 1024, "rule90": True}),
+    spelled("example", FIVE, {"name": "all", "length": 1024, "balance": True}),
+    spelled("example", FIVE, {"name": "all", "length": 2048, "fill": 333, "fold": 1, "rule90": True, "balance": True}),
+    spelled("example", FIVE, {"name": "all", "length": 64, "balance": True}),
+    spelled("example", FIVE, {"name": "all", "length": 1024}),
+    spelled("example", FIVE, {"name": "record", "length": 1024, "fill": 499}),
+    spelled("example", FIVE, {"name": "record", "length": 64, "hashes": 1}),
+    spelled("example", FIVE, {"name": "record", "length": 4096, "hashes": 3}),
+    spelled("example", FIVE, {"name": "all", "length": 512, "hashes": 2}),
+    spelled("weights", (("forename", "name", 100), ("surname", "name", 4000), ("birth_date", "date", 9000), ("sex", "sex", 20)), {"name": "all", "length": 256, "hashes": 8}),
+    spelled("all-kinds", ALL, {"name": "all", "length": 1024, "hashes": 4}),
+    spelled("example", SIX, {"name": "person", "length": 512, "fold": 1, "fields": ["forename", "surname", "birth_date", "sex"]},
+            {"name": "place", "length": 128, "hashes": 3, "fields": ["postcode", "surname"]}, exact=["nhs_number"]),
+    spelled("example", SIX[::-1], {"name": "person", "length": 512, "fold": 1, "fields": ["sex", "birth_date", "surname", "forename"]},
+            {"name": "place", "length": 128, "hashes": 3, "fields": ["surname", "postcode"]}, exact=["nhs_number"]),
+    spelled("example", SIX, {"name": "record", "length": 1024}, exact=["nhs_number", "postcode", "forename"]),
+]
+NOISY = [  # fingerprints only: what noise makes of bits is not to be told before
+    spelled("example", FIVE, {"name": "record", "length": 1024, "noise": 50}),
+    spelled("example", FIVE, {"name": "record", "length": 1024, "fold": 2, "rule90": True, "balance": True, "noise": 900}),
+    spelled("example", FIVE, {"name": "all", "length": 1024, "balance": True, "noise": 1}),
+]
+
 
 TEXTS = {
     "name": ["ANNE", "A", "O", "ANNANN", "SMITH JONES", "JONES SMITH", "ANNE MARIE LOUISE", "OBRIEN", "李", "李 小龍", "ΓΕΩΡΓΙΟΣ", "ОЛЬГА",
@@ -212,6 +386,18 @@ def people():
         yield 3, texts
 
 
+def hardened_people():
+    for number, s in enumerate(HARDENED):
+        kinds = [f["kind"] for f in s["fields"]]
+        pick = lambda n: [TEXTS[kind][(n * (i + 1) + number) % len(TEXTS[kind])] for i, kind in enumerate(kinds)]
+        for n in range(1, 4):
+            yield number, pick(n)
+        yield number, ["ANNANN" if kind == "name" else text for kind, text in zip(kinds, pick(5))]  # a token twice
+        yield number, ["" if kind == "date" else text for kind, text in zip(kinds, pick(6))]
+        yield number, ["" if i > 1 else text for i, text in enumerate(pick(7))]
+        yield number, [""] * len(kinds)
+
+
 def vectors():
     projects = ["example", "another", "a", "n" + "0" * 62, "with-hyphen_and_9"]
     return {
@@ -219,7 +405,7 @@ def vectors():
         "keys": [{"secret": x.hex(), "project": p, "fingerprint": derive(x, p, "fingerprint", 16).hex(),
                   "spoken": spoken(derive(x, p, "fingerprint", 16)), "file": key_file(x, p)}
                  for x in SECRETS for p in projects],
-        "schemas": [{"schema": s, "digest": DIGESTS[i % 2], "k": bits_per_token(s), "canonical": canonical(s, DIGESTS[i % 2]),
+        "schemas": [{"schema": s, "digest": DIGESTS[i % 2], "k": bits_per_token(s, filters(s)[0]), "canonical": canonical(s, DIGESTS[i % 2]),
                      "fingerprint": hashlib.sha256(canonical(s, DIGESTS[i % 2]).encode()).hexdigest()}
                     for i, s in enumerate(SCHEMAS)],
         "tokens": [{"kind": kind, "text": text, "tokens": sorted(t.hex() for t in tokens(kind, text))}
@@ -227,6 +413,12 @@ def vectors():
         "records": [{"secret": SECRETS[i % 4].hex(), "schema": n, "texts": texts,
                      "filter": filter_of(SECRETS[i % 4], SCHEMAS[n], texts)}
                     for i, (n, texts) in enumerate(people())],
+        "hardened_schemas": [{"schema": s, "digest": DIGESTS[i % 2], "layout": [{"bits": stored_bits(x), "encoding": encoding(x), "similarity": similarity(x)} for x in filters(s)],
+                              "k": [bits_per_token(s, x) for x in filters(s)], "canonical": canonical(s, DIGESTS[i % 2]),
+                              "fingerprint": hashlib.sha256(canonical(s, DIGESTS[i % 2]).encode()).hexdigest()}
+                             for i, s in enumerate(HARDENED + NOISY)],
+        "hardened_records": [{"secret": SECRETS[i % 4].hex(), "schema": n, "texts": texts, "made": record(SECRETS[i % 4], HARDENED[n], texts)}
+                             for i, (n, texts) in enumerate(hardened_people())],
     }
 
 
@@ -239,12 +431,12 @@ def example():
     yield "spoken fingerprint", spoken(derive(secret, s["project"], "fingerprint", 16))
     yield "K_surname", derive(secret, s["project"], "field/surname", 32).hex()
     yield "length", s["length"]
-    for f, k in zip(s["fields"], bits_per_token(s)):
+    for f, k in zip(s["fields"], bits_per_token(s, filters(s)[0])):
         yield "k of " + f["name"], k
     yield "digest", DIGESTS[0]
     yield "canonical JSON", text
     yield "schema fingerprint", hashlib.sha256(text.encode()).hexdigest()
-    for f, value, k in zip(s["fields"], texts, bits_per_token(s)):
+    for f, value, k in zip(s["fields"], texts, bits_per_token(s, filters(s)[0])):
         yield f["name"], value
         key = derive(secret, s["project"], "field/" + f["name"], 32)
         for token in sorted(tokens(f["kind"], value)):

@@ -243,6 +243,7 @@ func TestIndependentAttacker(t *testing.T) {
 			}
 			// The rule alone, as others do it.
 			s := newSheet(c.see(), r)
+			s.tables()
 			s.primary()
 			plain := s.release(newAuditor(s, true))
 			ask := func(rel *Release, party int, told bool) {

@@ -25,6 +25,8 @@ import (
 //     smaller, or was held back, and which were. (A hidden one in the list would
 //     give away that it is not small, so it is left out without a mark, and a
 //     reader cannot conclude anything from a combination that is not there);
+//   - every earlier release of the project (see earlier.go), and as one of the
+//     parties the members of cohorts that it was given;
 //   - that a category has at most one value for a person, and that everybody in
 //     a party has one, wherever that is so in the data;
 //   - as one of the parties: its own number of persons exactly, and for each need
@@ -77,7 +79,7 @@ type auditor struct {
 
 	known map[[3]int]float64 // target, side, attacker -> what needs no release to be known
 	rough bool               // worlds are not kept, so that parts of persons do not matter
-	blind bool               // bounds are those of one who has seen no release
+	blind bool               // bounds are those of one who has not seen this release
 	tried map[[3]int]bool    // target, side, attacker -> a world was looked for
 	// target, side -> it is safe from some attacker by a world in parts only
 	partial map[[2]int]bool
@@ -144,18 +146,19 @@ func (a *auditor) bounds(i, attacker int) (low, high float64) {
 		marked = 0
 	}
 	switch {
-	case a.blind:
-		low, high = 0, math.Inf(1)
-	case a.dropped(i):
+	case a.blind, a.why[i] == past, a.dropped(i):
 		low, high = 0, math.Inf(1)
 	case a.why[i] == open:
 		l, h := a.rule.meaning(a.rule.round(n))
 		low, high = float64(l), float64(h)
 	case a.why[i] == primary && a.told:
-		_, h := a.rule.mark()
-		low, high = marked, float64(h)
+		low, high = marked, a.marks(i)[1]
 	default:
 		low, high = marked, math.Inf(1)
+	}
+	if m := a.earlier[i]; m != nil {
+		l, h := m.bounds(a.told, a.blind, attacker)
+		low, high = max(low, l), min(high, h)
 	}
 	for p := f.parties; p != 0; p &= p - 1 {
 		party := bits.TrailingZeros64(p)
@@ -175,18 +178,12 @@ func (a *auditor) bounds(i, attacker int) (low, high float64) {
 // goal returns how far from the truth a hidden figure must be free to be: at
 // side 0 as low, at side 1 as high as its mark says.
 func (a *auditor) goal(i, side int) float64 {
-	low, high := a.rule.mark()
-	if a.zeroes {
-		low = 0
-	}
-	if side == 0 {
-		return float64(low)
-	}
-	return float64(high)
+	return a.marks(i)[side]
 }
 
 // trivial returns how far a figure could be, at most goal, for an attacker who
-// has seen no release: what its own numbers alone tell it cannot be hidden.
+// has not seen this release: what its own numbers and earlier releases tell it
+// already cannot be hidden any more.
 func (a *auditor) trivial(target, side, attacker int, goal float64) float64 {
 	key := [3]int{target, side, attacker}
 	if t, ok := a.known[key]; ok {
@@ -256,8 +253,8 @@ func (a *auditor) secure(target, side int) *failure {
 // inParts counts the small figures whose worlds take parts of persons.
 func (a *auditor) inParts() int {
 	n := 0
-	for i, w := range a.why {
-		if w == primary && (a.partial[[2]int{i, 0}] || a.partial[[2]int{i, 1}]) {
+	for _, i := range a.targets() {
+		if a.partial[[2]int{i, 0}] || a.partial[[2]int{i, 1}] {
 			n++
 		}
 	}

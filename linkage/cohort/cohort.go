@@ -24,7 +24,9 @@
 // The tables overlap: a party's total is a sum of combinations, and a reader
 // can subtract. Protect therefore plays that reader before it returns, with
 // linear programs over everything the release would say, once as a stranger and
-// once as each party, which knows its own total exactly (see audit.go).
+// once as each party, which knows its own total exactly (see audit.go). What was
+// released before, and which members of cohorts parties were given, counts as known
+// to them (see earlier.go).
 package cohort
 
 import (

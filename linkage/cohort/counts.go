@@ -59,6 +59,7 @@ const (
 	needs                     // carrying a need
 	needParties               // in a party and carrying a need
 	needPairs                 // carrying two needs
+	asked                     // meeting the condition of a question, all or by party or need
 )
 
 // figure names one number of a release: how many persons are in all of these
@@ -68,10 +69,22 @@ type figure struct {
 	table          table
 	parties, needs uint64
 	k              int
+	where          *Condition // of table asked; one for each spelling in a sheet
+	// within, if not 0, are the parties that an earlier release knew: those since
+	// then do not count for it.
+	within uint64
 }
 
 // covers reports whether persons of atom a are counted in f.
 func (f figure) covers(a atom) bool {
+	if f.within != 0 {
+		if a.parties &= f.within; a.parties == 0 {
+			return false
+		}
+	}
+	if f.where != nil && !f.where.holds(a) {
+		return false
+	}
 	switch f.table {
 	case combinations:
 		return a.parties == f.parties

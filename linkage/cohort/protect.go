@@ -22,6 +22,19 @@ type Options struct {
 	// Progress, if not nil, is called now and then with how many of the hidden
 	// figures have been shown to be safe. It may start again from a low number.
 	Progress func(safe, hidden int)
+	// Questions are answered beside the tables that every release has, and
+	// protected with them.
+	Questions []Question
+	// QuestionsOnly leaves those tables out.
+	QuestionsOnly bool
+	// Earlier are the releases that readers have seen already.
+	Earlier []Earlier
+	// Given are the members of cohorts that parties are given with this release.
+	Given []Given
+	// Forget leaves out of Earlier what counts by parties or needs that the
+	// linkage no longer has. Without it such a release is refused: by comparing
+	// the two, readers may learn of those who left.
+	Forget bool
 }
 
 // ErrUnsafe is returned when no way of hiding figures made a release safe.
@@ -44,28 +57,63 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
+	var leaks []string
 	for _, try := range []struct{ told, zeroes bool }{{true, false}, {false, false}, {false, true}} {
+		if !o.follows(try.told, try.zeroes || r.HideZero) {
+			continue
+		}
 		s := newSheet(c.see(), r)
 		s.zeroes = s.zeroes || try.zeroes
-		s.primary()
-		a := newAuditor(s, try.told)
-		if a.protect(o) {
-			a.prune()
-			return s.release(a), nil
+		if err := s.ask(o); err != nil {
+			return nil, err
 		}
+		if err := s.recall(o); err != nil {
+			return nil, err
+		}
+		s.primary()
+		s.keepHidden()
+		a := newAuditor(s, try.told)
+		if leak := a.protect(o); leak >= 0 {
+			leaks = []string{s.list[leak].String(s)}
+			continue
+		}
+		a.prune()
+		return s.release(a), nil
+	}
+	if len(o.Earlier) > 0 {
+		return nil, &DifferenceError{Figures: leaks}
 	}
 	return nil, ErrUnsafe
 }
 
-// protect hides figures until every primary one is safe. It reports false when
-// there was nothing left to hide for one.
-func (a *auditor) protect(o Options) bool {
-	var targets []int
-	for i, w := range a.why {
-		if w == primary {
-			targets = append(targets, i)
+// follows reports whether a release may be tried so after the earlier ones: where
+// one of those was not safe from one who is told, such a one knows all already, and
+// being safe from it would say nothing; and a mark that meant 0 too goes on to.
+func (o Options) follows(told, zeroes bool) bool {
+	for _, e := range o.Earlier {
+		if told && !e.Told || !zeroes && e.MarkMayBeZero && !e.Rule.HideZero {
+			return false
 		}
 	}
+	return true
+}
+
+// targets returns the figures to be kept safe: those hidden for being small, now
+// or in an earlier release.
+func (a *auditor) targets() []int {
+	var out []int
+	for i, w := range a.why {
+		if w == primary || w == past && a.earlier[i].small {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// protect hides figures until every target is safe, and returns -1, or a target
+// for which there was nothing left to hide.
+func (a *auditor) protect(o Options) (leak int) {
+	targets := a.targets()
 	for n, i := range targets {
 		if o.Progress != nil {
 			o.Progress(n, len(targets))
@@ -76,13 +124,13 @@ func (a *auditor) protect(o Options) bool {
 			for f := a.secure(i, side); f != nil; f = a.secure(i, side) {
 				next := a.hideNext(f)
 				if next < 0 {
-					return false
+					return i
 				}
 				a.why[next] = secondary
 			}
 		}
 	}
-	return true
+	return -1
 }
 
 // hideNext chooses the figure to hide for one that is not safe: of those that
@@ -93,7 +141,7 @@ func (a *auditor) hideNext(f *failure) int {
 	defer func() { a.rough = false }()
 	best, bestReached := -1, 0.0
 	for _, i := range f.stops {
-		if a.why[i] != open || a.exact[i] == 0 && !a.zeroes {
+		if a.why[i] != open || a.exact[i] == 0 && !a.zeroes || a.seenBefore(i) {
 			continue
 		}
 		a.why[i] = secondary
@@ -112,7 +160,7 @@ func (a *auditor) hideNext(f *failure) int {
 
 // missed orders the tables by how much a reader misses a figure of them.
 var missed = [...]int{
-	combinations: 0, needPairs: 1, atLeast: 2, needParties: 3, pairs: 4, needs: 5, parties: 6, people: 7,
+	combinations: 0, needPairs: 1, atLeast: 2, needParties: 3, pairs: 4, asked: 5, needs: 6, parties: 7, people: 8,
 }
 
 func (a *auditor) missedLess(i, j int) bool {
@@ -122,13 +170,11 @@ func (a *auditor) missedLess(i, j int) bool {
 
 // prune shows again what turned out not to need hiding, the most missed first.
 func (a *auditor) prune() {
-	var hiddenToo, targets []int
+	targets := a.targets()
+	var hiddenToo []int
 	for i, w := range a.why {
-		switch {
-		case w == secondary && !a.ruled[i]:
+		if w == secondary && !a.ruled[i] {
 			hiddenToo = append(hiddenToo, i)
-		case w == primary:
-			targets = append(targets, i)
 		}
 	}
 	slices.SortStableFunc(hiddenToo, func(i, j int) int {
@@ -160,6 +206,11 @@ type sheet struct {
 	ruled  []bool // hidden by the rule's own words, so never shown again
 	most   int    // the largest count a combination can have that is not listed; -1: no limit
 	zeroes bool   // a mark may stand for 0
+
+	conditions map[string]*Condition
+	questions  []Question      // as asked, with the condition in its one spelling
+	byQuestion [][]int         // question -> its figures, that of all first
+	earlier    map[int]*memory // figure -> what earlier releases told of it
 }
 
 type why uint8
@@ -168,26 +219,36 @@ const (
 	open why = iota
 	primary
 	secondary
+	past // of an earlier release only
 )
 
 func newSheet(t *tally, r Rule) *sheet {
-	s := &sheet{tally: t, rule: r, most: -1, zeroes: r.HideZero}
-	byParties := t.combinationCounts()
-	for _, f := range t.inclusive() {
-		s.list = append(s.list, f)
-		s.exact = append(s.exact, t.count(f))
+	return &sheet{tally: t, rule: r, most: -1, zeroes: r.HideZero, index: make(map[figure]int),
+		conditions: make(map[string]*Condition), earlier: make(map[int]*memory)}
+}
+
+// tables adds the figures that every release has.
+func (s *sheet) tables() {
+	for _, f := range s.inclusive() {
+		s.add(f, open)
 	}
-	for _, p := range s.listed(byParties) {
-		s.list = append(s.list, figure{table: combinations, parties: p})
-		s.exact = append(s.exact, byParties[p])
+	for _, p := range s.listed(s.combinationCounts()) {
+		s.add(figure{table: combinations, parties: p}, open)
 	}
-	s.why = make([]why, len(s.list))
-	s.ruled = make([]bool, len(s.list))
-	s.index = make(map[figure]int, len(s.list))
-	for i, f := range s.list {
-		s.index[f] = i
+}
+
+// add adds a figure, if it is not there yet, and returns its place.
+func (s *sheet) add(f figure, w why) int {
+	if i, ok := s.index[f]; ok {
+		return i
 	}
-	return s
+	i := len(s.list)
+	s.index[f] = i
+	s.list = append(s.list, f)
+	s.exact = append(s.exact, s.count(f))
+	s.why = append(s.why, w)
+	s.ruled = append(s.ruled, false)
+	return i
 }
 
 // listed returns the combinations to release, in an order that does not depend
@@ -239,7 +300,7 @@ func (s *sheet) listed(counts map[uint64]int) []uint64 {
 // primary hides what the rule itself hides.
 func (s *sheet) primary() {
 	for i, n := range s.exact {
-		if s.rule.hides(n) {
+		if s.rule.hides(n) && s.why[i] != past {
 			s.why[i], s.ruled[i] = primary, true
 		}
 	}
@@ -250,7 +311,13 @@ func (s *sheet) primary() {
 	// the combinations, the overlaps of one party, a need by party.
 	groups := make(map[figure][]int)
 	for i, f := range s.list {
+		if s.why[i] == past {
+			continue
+		}
 		switch f.table {
+		case asked:
+			g := figure{table: asked, where: f.where, k: s.needOf(f.needs)}
+			groups[g] = append(groups[g], i)
 		case parties, combinations:
 			g := figure{table: f.table}
 			groups[g] = append(groups[g], i)
@@ -286,7 +353,8 @@ func (s *sheet) primary() {
 // dropped reports whether figure i is a combination that is held back from a
 // list of the largest. A mark there would tell that it is large.
 func (s *sheet) dropped(i int) bool {
-	return s.why[i] != open && s.list[i].table == combinations && len(s.parties) > latticeParties
+	w := s.why[i]
+	return (w == primary || w == secondary) && s.list[i].table == combinations && len(s.parties) > latticeParties
 }
 
 // needOf returns the need that a bit of atom.needs belongs to.
@@ -302,9 +370,20 @@ func (s *sheet) release(a *auditor) *Release {
 		rule: s.rule, parties: s.parties, needs: s.needs, slots: s.slots,
 		figures:  make(map[figure]Figure, len(s.list)),
 		everyone: len(s.parties) <= latticeParties, zeroMarked: s.zeroes,
+		questions: s.questions,
+	}
+	for _, is := range s.byQuestion {
+		var fs []figure
+		for _, i := range is {
+			fs = append(fs, s.list[i])
+		}
+		r.answers = append(r.answers, fs)
 	}
 	var held []Held
 	for i, f := range s.list {
+		if s.why[i] == past {
+			continue
+		}
 		if s.dropped(i) {
 			held = append(held, Held{r.describe(f), Secondary})
 			continue

@@ -106,6 +106,7 @@ func TestKnownLeaks(t *testing.T) {
 			fill(t, p, n, in)
 		}
 		s := newSheet(Count(p).see(), c.rule)
+		s.tables()
 		s.primary()
 		a, leaks, hidden := newAuditor(s, true), 0, 0
 		for i, w := range a.why {
@@ -308,6 +309,7 @@ func TestBesideTheOptimum(t *testing.T) {
 // small ones from every attacker when hidden.
 func fewest(c *Counts, r Rule, most int) int {
 	s := newSheet(c.see(), r)
+	s.tables()
 	s.primary()
 	a := newAuditor(s, true)
 	var targets, free []int

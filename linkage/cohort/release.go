@@ -1,6 +1,7 @@
 package cohort
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -63,8 +64,10 @@ type Release struct {
 	order      []figure // every released figure, in an order that tells nothing
 	figures    map[figure]Figure
 	inTable    []Combination
-	everyone   bool          // every combination is listed
-	zeroMarked bool          // a mark may stand for 0 too
+	everyone   bool // every combination is listed
+	zeroMarked bool // a mark may stand for 0 too
+	questions  []Question
+	answers    [][]figure    // question -> its figures, that of all first
 	account    func() []Held // not for readers, so out of the way of fmt
 	audit      Audit
 }
@@ -84,8 +87,9 @@ type NeedValue struct {
 // Row is one figure with what it counts, for tables that hold every figure.
 type Row struct {
 	// Table is one of "people", "party", "pair", "combination", "at-least",
-	// "need", "need-party" and "need-pair".
+	// "need", "need-party", "need-pair" and "question".
 	Table   string
+	Where   string      // the condition that the persons meet, in its one spelling; "" for everybody
 	Parties []string    // the persons are in all of these (for a combination: and in no other)
 	AtLeast int         // the persons are in at least this many parties; 0 elsewhere
 	Needs   []NeedValue // the persons carry all of these
@@ -95,6 +99,7 @@ type Row struct {
 var tableNames = [...]string{
 	people: "people", parties: "party", pairs: "pair", combinations: "combination",
 	atLeast: "at-least", needs: "need", needParties: "need-party", needPairs: "need-pair",
+	asked: "question",
 }
 
 // Rule returns the rule that was applied.
@@ -158,6 +163,32 @@ func (r *Release) NeedPair(n, v, m, w int) Figure {
 	return r.figures[figure{table: needPairs, needs: 1<<r.slots[n][v] | 1<<r.slots[m][w]}]
 }
 
+// Linked returns between which numbers the persons known to k parties or more
+// probably are, since linkage misses links and makes wrong ones: shown persons
+// less those whose links are wrong, and more for those whose links were missed. It is
+// reckoned from the shown figure alone, so that it tells nothing about others,
+// and widened to the rule's rounding. precision and recall are of pairs, above 0
+// and at most 1. It is not there for a hidden figure, or for one party.
+//
+// A person in k parties needs k-1 right links at the least (a chain), so that the
+// shares are taken to the power of k-1: links are thought to fail independently
+// of each other, which they do not for names that are hard to write; the truth can
+// lie outside.
+func (r *Release) Linked(k int, precision, recall float64) (low, high int, ok bool) {
+	n, shown := r.AtLeast(k).Value()
+	valid := precision > 0 && precision <= 1 && recall > 0 && recall <= 1
+	if !shown || k < 2 || n == 0 || !valid {
+		return 0, 0, false
+	}
+	base := float64(r.rule.Base)
+	least := float64(n) * math.Pow(precision, float64(k-1))
+	most := float64(n) / math.Pow(recall, float64(k-1))
+	if total, ok := r.Total().Value(); ok {
+		most = min(most, float64(total))
+	}
+	return int(math.Floor(least/base) * base), int(math.Ceil(most/base) * base), true
+}
+
 // MarkMayBeZero reports whether Mark may stand for 0 in this release.
 func (r *Release) MarkMayBeZero() bool { return r.zeroMarked }
 
@@ -174,6 +205,9 @@ func (r *Release) Rows() []Row {
 
 func (r *Release) describe(f figure) Row {
 	row := Row{Table: tableNames[f.table], AtLeast: f.k}
+	if f.where != nil {
+		row.Where = f.where.text
+	}
 	for p := f.parties; p != 0; p &= p - 1 {
 		row.Parties = append(row.Parties, r.parties[bits.TrailingZeros64(p)])
 	}

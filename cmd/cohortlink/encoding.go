@@ -1,0 +1,65 @@
+package main
+
+import (
+	"slices"
+
+	"cohortlink/formats"
+	"cohortlink/hashing"
+	"cohortlink/hashing/clkhash"
+)
+
+// encoding is what a project's records become. One of native and clkhash is there.
+type encoding struct {
+	native  *hashing.Schema
+	clkhash *clkhash.Schema
+
+	schema  string   // fingerprint
+	fields  []string // in words
+	filters []formats.FilterLayout
+	exact   []string // names of exact keys
+	weak    []string // weak choices, each with what to choose instead
+	noisy   bool     // the same record hashed twice gives different bits
+}
+
+// encodingOf is the encoding of the project that was read from a path.
+func encodingOf(p *formats.Project, path string) (*encoding, error) {
+	if p.Encoding.Profile == clkhashProfile {
+		return clkhashEncodingOf(p, path)
+	}
+	s, err := schemaOf(p)
+	if err != nil {
+		return nil, errorf("%s: %w", path, err)
+	}
+	e := &encoding{native: &s, schema: s.Fingerprint(), filters: layoutsOf(&s), exact: s.Exact, weak: s.Weak()}
+	for _, f := range p.Fields {
+		e.fields = append(e.fields, f.Name+" ("+f.Kind+")")
+	}
+	e.noisy = slices.ContainsFunc(s.Filters, func(f hashing.Filter) bool { return f.Noise > 0 })
+	return e, nil
+}
+
+// encoder is an encoding with a key, ready for one party's extract.
+type encoder struct {
+	words   int // of all filters of a record
+	columns func(header []string) (*columnMap, error)
+	worker  func() (hash func(*batch), done func()) // what hashes batches, one for each goroutine
+}
+
+// encoder binds an encoding to the key of the run.
+func (h *hashRun) encoder(e *encoding, p *formats.Project, party *formats.ProjectParty, key *hashing.Key) (*encoder, error) {
+	if e.clkhash != nil {
+		return h.clkhashEncoder(e.clkhash, p, party, key)
+	}
+	hasher, err := hashing.NewHasher(*e.native, key, normaliseOptions(p, party))
+	if err != nil {
+		return nil, errorf("%s: %w", h.key, err)
+	}
+	return &encoder{
+		words:   hasher.Words(),
+		columns: func(header []string) (*columnMap, error) { return mapColumns(h.extract, header, p, party) },
+		worker: func() (func(*batch), func()) {
+			w := hasher.Worker()
+			return func(b *batch) { b.hash(w, hasher.Words()) }, func() {}
+		},
+	}, nil
+}

@@ -1,0 +1,196 @@
+package linkage
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"cohortlink/linkage/overlap"
+)
+
+// candidates are pairs that are worth weighing, column by column, in the order of records.
+type candidates struct {
+	a, b         []int32
+	scores       [][]float32 // of each filter
+	outcomes     [][]uint8   // of each exact key: absent, disagree, agree and how shared
+	contradicted []bool
+	shared       int
+}
+
+// candidateFloor is the lowest score that brings few enough pairs together, and not far
+// under the threshold that a filter would have alone. ok is false where even equal filters
+// are too many: a filter of a field with few values says something of a pair, and brings
+// none together.
+func (s *sample) candidateFloor(threshold, budget float64) (floor overlap.Ratio, ok bool) {
+	const reach = grid / 4
+	k := grid
+	if s.above[k] > budget {
+		return floor, false
+	}
+	for k > 1 && k > step(threshold)-reach && s.above[k-1] <= budget {
+		k--
+	}
+	return ratio(k), true
+}
+
+// keysOf has the exact keys of each record, by number.
+func (r *run) keysOf(parties []Party) [][]ExactKey {
+	out := make([][]ExactKey, len(r.Options.Exact))
+	for _, p := range r.parties {
+		from := slices.IndexFunc(parties, func(q Party) bool { return q.Name == p.name })
+		for k := range out {
+			for _, row := range p.row {
+				out[k] = append(out[k], parties[from].Exact[k][row])
+			}
+		}
+	}
+	return out
+}
+
+// mostSharing is the most records that may share a value of an exact key. More of them
+// have a placeholder or the number of a switchboard, which says no more of who they are
+// than a missing value does, and their pairs would be as many as their square.
+const mostSharing = 100
+
+// fill adds the pairs that exact keys bring together, and works out what every witness
+// says of every pair.
+func (c *candidates) fill(ctx context.Context, layers []*run, keys [][]ExactKey, m *model) error {
+	r := layers[0]
+	shared := make([][]uint8, len(keys)) // of each key and record: agree, or how many share it
+	for k, of := range keys {
+		shared[k] = c.byKey(r, of, m.keys[k])
+	}
+	c.sort()
+	if len(c.a) > r.MaxPairs {
+		return fmt.Errorf("%d pairs are worth weighing, more than %d: allow more candidate pairs", len(c.a), r.MaxPairs)
+	}
+	for range layers {
+		c.scores = append(c.scores, make([]float32, len(c.a)))
+	}
+	for range keys {
+		c.outcomes = append(c.outcomes, make([]uint8, len(c.a)))
+	}
+	c.contradicted = make([]bool, len(c.a))
+	const batch = 1 << 14
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range r.Workers {
+		wg.Go(func() {
+			for {
+				from := int(next.Add(batch)) - batch
+				if from >= len(c.a) || ctx.Err() != nil {
+					return
+				}
+				for i := from; i < min(from+batch, len(c.a)); i++ {
+					c.ask(i, layers, keys, shared, m)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return ctx.Err()
+}
+
+// ask works out what the witnesses say of pair i.
+func (c *candidates) ask(i int, layers []*run, keys [][]ExactKey, shared [][]uint8, m *model) {
+	a, b := c.a[i], c.b[i]
+	strange, borneOut, agreed := false, false, false
+	for f, r := range layers {
+		if r.ones[a] == 0 || r.ones[b] == 0 {
+			c.scores[f][i] = float32(math.NaN())
+			continue
+		}
+		common := overlap.CommonBits(r.filterOf(a), r.filterOf(b))
+		score := r.measure.score(common, int(r.ones[a]), int(r.ones[b]))
+		c.scores[f][i] = float32(score)
+		if step(score) <= m.filters[f].strange {
+			strange = true
+		} else {
+			borneOut = true
+		}
+	}
+	for k, of := range keys {
+		switch {
+		case of[a] == ExactKey{} || of[b] == ExactKey{}:
+			c.outcomes[k][i] = absent
+		case of[a] != of[b]:
+			c.outcomes[k][i] = disagree
+		default:
+			c.outcomes[k][i], agreed = shared[k][a], true
+		}
+	}
+	c.contradicted[i] = agreed && strange && !borneOut
+}
+
+func (r *run) filterOf(record int32) []uint64 {
+	p := partyOf(r.first, record)
+	return r.parties[p].rows[(int(record)-r.first[p])*r.words:][:r.words]
+}
+
+// byKey adds the pairs that have a value of one exact key in common, and returns of each
+// record how shared its value is. It counts the values in key, and blanks those that too
+// many records share.
+func (c *candidates) byKey(r *run, of []ExactKey, key *exactKey) []uint8 {
+	shared := make([]uint8, len(of))
+	order := make([]int32, 0, len(of))
+	for i := range of {
+		if of[i] != (ExactKey{}) {
+			order = append(order, int32(i))
+		}
+	}
+	slices.SortFunc(order, func(x, y int32) int { return cmp.Or(bytes.Compare(of[x][:], of[y][:]), cmp.Compare(x, y)) })
+	for from, to := 0, 0; from < len(order); from = to {
+		for to < len(order) && of[order[to]] == of[order[from]] {
+			to++
+		}
+		key.distinct++
+		group := order[from:to]
+		// The most that one party has: records of a party are numbered one after the other.
+		most, in, last := 0, 0, -1
+		for _, i := range group {
+			if p := partyOf(r.first, i); p != last {
+				in, last = 0, p
+			}
+			in++
+			most = max(most, in)
+		}
+		how := uint8(min(agree+math.Ceil(math.Log2(float64(most))), mostShared))
+		for _, i := range group {
+			shared[i] = how
+		}
+		if len(group) > mostSharing {
+			c.shared++
+			for _, i := range group {
+				of[i] = ExactKey{}
+			}
+			continue
+		}
+		for x, a := range group {
+			for _, b := range group[x+1:] {
+				if p := partyOf(r.first, a); p != partyOf(r.first, b) || !r.parties[p].clean {
+					c.a, c.b = append(c.a, a), append(c.b, b)
+				}
+			}
+		}
+	}
+	return shared
+}
+
+// sort puts the pairs in the order of their records, each once.
+func (c *candidates) sort() {
+	packed := make([]uint64, len(c.a))
+	for i := range packed {
+		packed[i] = uint64(c.a[i])<<32 | uint64(c.b[i])
+	}
+	slices.Sort(packed)
+	packed = slices.Compact(packed)
+	c.a, c.b = c.a[:len(packed)], c.b[:len(packed)]
+	for i, p := range packed {
+		c.a[i], c.b[i] = int32(p>>32), int32(p)
+	}
+}
