@@ -25,7 +25,7 @@ var (
 )
 
 func mustIdentity() *Identity {
-	i, err := NewIdentity()
+	i, err := NewIdentity("")
 	if err != nil {
 		panic(err)
 	}

@@ -304,6 +304,9 @@ func (h *hashRun) seal(p *formats.Project, party string) (*formats.Recipient, *f
 		return nil, nil, usagef("the project seals filters: name your identity, which signs them, with --identity\ncohortlink key new --signing --party %s -o %s.identity", party, party)
 	}
 	by, err := h.app.readIdentity(h.identity)
+	if err == nil && by.Party() != "" && by.Party() != party {
+		return nil, nil, errorf("%s is the identity of party %q, and the extract is hashed for party %q: the unit would refuse what it signs\nname the identity of %s with --identity, or correct --party", h.identity, by.Party(), party, party)
+	}
 	return to, by, err
 }
 

@@ -156,7 +156,7 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &inspection{What: "identity", Public: []publicFacts{publicOf("", i.Public())}}, nil
+		return &inspection{What: "identity", Public: []publicFacts{publicOf(i.Party(), i.Public())}}, nil
 	case formats.IsWrappedKey(first):
 		h, _, err := formats.ReadWrappedKey(path)
 		if err != nil {

@@ -86,7 +86,7 @@ func (a *app) newSigning(party, out string) error {
 	if err := formats.CheckName("party", party); err != nil {
 		return usageError{err}
 	}
-	identity, err := formats.NewIdentity()
+	identity, err := formats.NewIdentity(party)
 	if err != nil {
 		return err
 	}

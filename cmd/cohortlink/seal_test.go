@@ -249,6 +249,7 @@ func TestHashSeals(t *testing.T) {
 	}
 	d.write("open.yaml", strings.Join(open, ""))
 	clear := []string{"hash", "@council.csv", "--project", "@open.yaml", "--party", "council", "--key", "@project.key", "-o", "@."}
+	d.refuses(1, `is the identity of party "gp-1", and the extract is hashed for party "council"`, "council.filters", append(hash[:len(hash):len(hash)], "--project", "@unit/project.yaml", "--identity", "@gp-1.identity")...)
 	d.refuses(1, "there is nothing to sign", "council.filters", append(clear[:len(clear):len(clear)], "--identity", "@council.identity")...)
 	code, _, errs := d.run("", clear...)
 	if code != 0 || !strings.Contains(errs, "warning") || !strings.Contains(errs, "unsealed and unsigned") {
