@@ -519,13 +519,7 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 // tellEstimate tells the estimate with its intervals, and says which is no use.
 func (l *linkRun) tellEstimate(e *formats.LinkedEstimate) {
 	ui := l.app.ui
-	of := func(x float64, i *[2]float64) string {
-		if i == nil {
-			return fmt.Sprintf("%.3f", x)
-		}
-		return fmt.Sprintf("%.3f (95 %% interval %.3f to %.3f)", x, i[0], i[1])
-	}
-	ui.resultf("estimate   precision %s, recall %s, made without truth: see the manifest\n", of(*e.Precision, e.PrecisionInterval), of(*e.Recall, e.RecallInterval))
+	ui.resultf("estimate   precision %s, recall %s, made without truth: see the manifest\n", estimateText(*e.Precision, e.PrecisionInterval), estimateText(*e.Recall, e.RecallInterval))
 	for _, w := range []struct {
 		of string
 		in *[2]float64
@@ -534,6 +528,14 @@ func (l *linkRun) tellEstimate(e *formats.LinkedEstimate) {
 			ui.resultf("           the interval of %s is too wide to judge the linkage by: have a sample of its links and near misses looked at\n", w.of)
 		}
 	}
+}
+
+// estimateText is an estimate with its interval, where there is one.
+func estimateText(x float64, interval *[2]float64) string {
+	if interval == nil {
+		return fmt.Sprintf("%.3f", x)
+	}
+	return fmt.Sprintf("%.3f (95 %% interval %.3f to %.3f)", x, interval[0], interval[1])
 }
 
 func parties(n int) string {

@@ -156,6 +156,15 @@ func TestSealedSession(t *testing.T) {
 	if out := d.must("inspect", "@a/council.filters", "--identity", "@unit/unit.identity", "--partners", "@unit/unit.partners"); !strings.Contains(out, "records                40") || !strings.Contains(out, "pinned") {
 		t.Errorf("with it:\n%s", out)
 	}
+	whole := d.read("a/council.filters")
+	d.write("cut.filters", whole[:len(whole)-100])
+	d.refuses(1, "cut.filters: it was cut short", "", "inspect", "@cut.filters")
+	if out := d.must("inspect", "@a/council.filters", "--partners", "@unit/unit.partners"); !strings.Contains(out, "without which --partners checks nothing") {
+		t.Errorf("--partners alone:\n%s", out)
+	}
+	if out := d.must("inspect", "@linked/links/council.links", "--identity", "@council.identity"); !strings.Contains(out, `opened by "cohortlink attach"`) {
+		t.Errorf("sealed links:\n%s", out)
+	}
 	own, pinned := d.must("inspect", "@council.identity"), d.must("inspect", "@unit/unit.partners")
 	if fingerprint := strings.Fields(own)[len(strings.Fields(own))-1]; !strings.Contains(pinned, fingerprint) {
 		t.Errorf("the fingerprint %s is not in\n%s", fingerprint, pinned)
