@@ -180,7 +180,10 @@ func (f *checkFlags) readColumns(project *formats.Project, name string) (*format
 		return project, &party, err
 	}
 	party, err := project.Party(name)
-	return project, party, err
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	return project, party, nil
 }
 
 // checkFields says of each field what the project knows. Unlike mapColumns it

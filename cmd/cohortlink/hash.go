@@ -59,7 +59,7 @@ Keep the extract as it is until the links are back: attach refuses any other.
 	f.StringVar(&h.key, "key", "project.key", "the project key")
 	f.StringVar(&h.identity, "identity", "", "your identity, which signs: made with \"cohortlink key new --signing\"")
 	f.StringVar(&h.columns, "columns", "", "a file with your own column names, in place of those in the project file")
-	f.StringVarP(&h.out, "out", "o", ".", "the folder to write to")
+	f.StringVarP(&h.out, "out", "o", ".", "the folder to write to, made if it is not there")
 	f.StringVar(&h.recordKey, "record-key", "", "a column with your own record number: a later extract can then keep its record IDs")
 	f.StringVar(&h.oldMap, "map", "", "an earlier PARTY.map.csv made with --record-key, whose record IDs are kept")
 	f.StringVar(&h.optOut, "opt-out", "", "a file of NHS numbers, one a line: these people are left out")
@@ -320,7 +320,7 @@ func (h *hashRun) findParty(p *formats.Project) (*formats.ProjectParty, error) {
 	}
 	party, err := p.Party(h.party)
 	if err != nil {
-		return nil, err
+		return nil, usageError{err}
 	}
 	if h.columns != "" {
 		own, err := p.ReadColumns(h.columns, h.party)
