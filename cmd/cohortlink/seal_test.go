@@ -294,6 +294,8 @@ func TestKeyTravels(t *testing.T) {
 	}
 
 	d.must("key", "wrap", "@project.key", "--to", "gp-1", "--partners", "@unit/unit.partners", "-o", "@for-gp-1")
+	d.refuses(2, "key unwrap "+d.path("for-gp-1")+" --identity PARTY.identity -o project.key", "no.key", "key", "unwrap", "@for-gp-1", "-o", "@no.key")
+	d.refuses(1, "is a project key already", "no.key", "key", "unwrap", "@project.key", "-o", "@no.key")
 	d.must("key", "unwrap", "@for-gp-1", "--identity", "@gp-1.identity", "-o", "@gp3.key")
 	if d.read("gp3.key") != d.read("project.key") {
 		t.Error("another key was unsealed")
