@@ -206,11 +206,14 @@ func WriteLinkedManifest(w io.Writer, m *LinkedManifest) error {
 // ReadLinkedManifest reads the manifest of a linked folder.
 func ReadLinkedManifest(dir string) (*LinkedManifest, error) {
 	path := filepath.Join(dir, LinkedManifestFile)
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is a file, not a linked folder\nname the folder that \"cohortlink link\" wrote", shownPath(dir))
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s is not a linked folder: it has no %s\nname the folder that \"cohortlink link\" wrote", dir, LinkedManifestFile)
 	} else if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, openError(path, err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxLinkedManifest+1))

@@ -132,6 +132,25 @@ func (fr *filtersReader) open(h FiltersHeader, size int64, o *Opening) error {
 			return fr.errorf("%w", err)
 		}
 	}
+	if err := fr.wholeSeal(h, size); err != nil {
+		return err
+	}
+	_, identity := o.Identity.secret()
+	inside, err := age.Decrypt(fr.r, identity)
+	var none *age.NoIdentityMatchError
+	switch {
+	case errors.As(err, &none):
+		return fr.errorf("its header says that it is sealed for this identity, and its seal is for somebody else: it was sealed again, put together from two files, or damaged; ask %s for it again", fr.from)
+	case err != nil:
+		return fr.errorf("%w", fr.sealError(err))
+	}
+	fr.r, fr.consumed, fr.signer, fr.sealed = bufio.NewReaderSize(&sealReader{inside, fr}, 1<<16), 0, signer, true
+	return nil
+}
+
+// wholeSeal refuses a file that has fewer or more bytes than its header and its seal announce. size is that of the whole file, of which fr
+// has read the head.
+func (fr *filtersReader) wholeSeal(h FiltersHeader, size int64) error {
 	start, err := fr.r.Peek(maxAgeHeader)
 	if err != nil && err != io.EOF {
 		return fr.errorf("%w", bare(err))
@@ -148,17 +167,34 @@ func (fr *filtersReader) open(h FiltersHeader, size int64, o *Opening) error {
 	case size > want:
 		return fr.errorf("something follows after its end: it has %d bytes and should have %d; ask %s for it again", size, want, fr.from)
 	}
-	_, identity := o.Identity.secret()
-	inside, err := age.Decrypt(fr.r, identity)
-	var none *age.NoIdentityMatchError
-	switch {
-	case errors.As(err, &none):
-		return fr.errorf("its header says that it is sealed for this identity, and its seal is for somebody else: it was sealed again, put together from two files, or damaged; ask %s for it again", fr.from)
-	case err != nil:
-		return fr.errorf("%w", fr.sealError(err))
-	}
-	fr.r, fr.consumed, fr.signer, fr.sealed = bufio.NewReaderSize(&sealReader{inside, fr}, 1<<16), 0, signer, true
 	return nil
+}
+
+// CheckSealedFilters looks whether a sealed filters file has all its bytes, which needs no identity. What they are it cannot tell.
+func CheckSealedFilters(path string) error { return checkSealed(path, kindFilters, "") }
+
+// CheckSealedLinks is CheckSealedFilters for sealed links.
+func CheckSealedLinks(path string) error { return checkSealed(path, kindLinks, "the unit") }
+
+// from is whom to ask for the file again, "" for the party that its header names.
+func checkSealed(path, kind, from string) error {
+	f, size, err := openRegular(path, fmt.Errorf("not a file of sealed %s", kind))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fr := newFiltersReader(path, kind, f)
+	h, err := fr.header()
+	if err != nil {
+		return err
+	}
+	if h.Seal != sealAge {
+		return fr.errorf("it is not sealed")
+	}
+	if fr.from = from; from == "" {
+		fr.from = h.Party
+	}
+	return fr.wholeSeal(h, size)
 }
 
 // ageHeader returns the length of the header that an age file begins with: everything to the end of the line with its MAC.

@@ -104,11 +104,18 @@ func (s *Seen) Check(f *FiltersFile) error {
 		}
 	}
 	name := shownPath(f.Name)
+	replaced := func(last seenRun) error {
+		when := fmt.Sprintf("party %q hashed it on %s, and a file that it hashed on %s is in %s", r.party, dateOr(r.created), dateOr(last.created), s.name)
+		if r.created == last.created {
+			when = fmt.Sprintf("party %q hashed both on %s, and %s has the other as the later one (run %s)", r.party, dateOr(r.created), s.name, last.run)
+		}
+		return fmt.Errorf("%s was %w: %s", name, ErrReplayed, when)
+	}
 	switch {
 	case at >= 0 && s.runs[at].filters != r.filters:
 		return fmt.Errorf("%s has the run id of another file of party %q that was linked before, and other content: ask the party which is right, and to hash again", name, r.party)
 	case at >= 0 && at < last, at < 0 && last >= 0 && r.created != "" && r.created < s.runs[last].created:
-		return fmt.Errorf("%s was %w: party %q hashed it on %s, and a file that it hashed on %s is in %s", name, ErrReplayed, r.party, dateOr(r.created), dateOr(s.runs[last].created), s.name)
+		return replaced(s.runs[last])
 	}
 	return nil
 }

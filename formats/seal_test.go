@@ -25,7 +25,7 @@ var (
 )
 
 func mustIdentity() *Identity {
-	i, err := NewIdentity()
+	i, err := NewIdentity("")
 	if err != nil {
 		panic(err)
 	}
@@ -376,9 +376,14 @@ func TestSeen(t *testing.T) {
 			t.Errorf("\n got %v\nwant %s", err, c.want)
 		}
 	}
+	third := file("gp-03", "03", "2026-11-08", 4)
+	s.Add(third)
+	if err := s.Check(second); err == nil || !strings.Contains(err.Error(), `party "gp-03" hashed both on 2026-11-08, and unit.seen has the other as the later one (run `+third.Header.Run+")") {
+		t.Errorf("two of one day: %v", err)
+	}
 	otherProject := file("gp-03", "01", "2026-11-01", 1)
 	otherProject.Header.Project = "p-2"
-	for _, f := range []*FiltersFile{second, file("gp-03", "03", "2026-11-08", 4), file("gp-03", "03", "", 4), otherProject} {
+	for _, f := range []*FiltersFile{third, file("gp-03", "04", "2026-11-08", 5), file("gp-03", "04", "", 5), otherProject} {
 		if err := s.Check(f); err != nil {
 			t.Error(err)
 		}

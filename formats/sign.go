@@ -106,12 +106,18 @@ func (p Public) String() string {
 
 // Identity opens what is sealed for it and signs what it seals for others. It is made by NewIdentity or ParseIdentity; calls may overlap.
 type Identity struct {
+	party  string
 	public Public
 	secret func() (ed25519.PrivateKey, *age.HybridIdentity)
 }
 
-// NewIdentity draws an identity from the system's random source.
-func NewIdentity() (*Identity, error) {
+// NewIdentity draws an identity from the system's random source. party is whose it is, "" for the unit's.
+func NewIdentity(party string) (*Identity, error) {
+	if party != "" {
+		if err := CheckName("party", party); err != nil {
+			return nil, err
+		}
+	}
 	_, sign, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("draw a signing key: %w", err)
@@ -120,17 +126,21 @@ func NewIdentity() (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("draw an age identity: %w", err)
 	}
-	return newIdentity(sign, open)
+	return newIdentity(party, sign, open)
 }
 
-func newIdentity(sign ed25519.PrivateKey, open *age.HybridIdentity) (*Identity, error) {
+func newIdentity(party string, sign ed25519.PrivateKey, open *age.HybridIdentity) (*Identity, error) {
 	to, err := ParseRecipient(open.Recipient().String())
 	if err != nil {
 		return nil, err
 	}
 	public := Public{Signs: SigningKey(sign.Public().(ed25519.PublicKey)), Recipient: to}
-	return &Identity{public, func() (ed25519.PrivateKey, *age.HybridIdentity) { return sign, open }}, nil
+	return &Identity{party, public, func() (ed25519.PrivateKey, *age.HybridIdentity) { return sign, open }}, nil
 }
+
+// Party is whose identity its owner said it is: a name against mix-ups, which nobody vouches for. It is "" for the unit's, and for one that
+// was made before identities had it.
+func (i *Identity) Party() string { return i.party }
 
 // Public returns what others may know.
 func (i *Identity) Public() Public { return i.public }
@@ -156,7 +166,11 @@ func (i *Identity) Text() []byte {
 	sign, open := i.secret()
 	seed := sign.Seed()
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s\n# Yours alone: it signs what you send, and opens what is sealed for you. The two lines below are public.\n", identityVersion)
+	fmt.Fprintf(&b, "%s\n", identityVersion)
+	if i.party != "" {
+		fmt.Fprintf(&b, "party: %s\n", i.party)
+	}
+	fmt.Fprintf(&b, "# Yours alone: it signs what you send, and opens what is sealed for you. The two lines below are public.\n")
 	fmt.Fprintf(&b, "signs: %s\nrecipient: %s\n", i.public.Signs, i.public.Recipient)
 	fmt.Fprintf(&b, "# The two lines below are secret.\n")
 	fmt.Fprintf(&b, "signing: %s\n", identityBase32.EncodeToString(append(seed, identityChecksum(seed)...)))
@@ -201,7 +215,10 @@ func ParseIdentity(name string, text []byte) (*Identity, error) {
 	if err != nil {
 		return fail("damaged identity file: its opening line is not complete; use a copy of it")
 	}
-	i, err := newIdentity(ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize:ed25519.SeedSize]), open)
+	if fields["party"] != "" && CheckName("party", fields["party"]) != nil {
+		return fail("damaged identity file: its party line is not the name of a party; use a copy of it")
+	}
+	i, err := newIdentity(fields["party"], ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize:ed25519.SeedSize]), open)
 	if err != nil || !bytes.Equal(i.Text(), text) {
 		return fail("damaged identity file: its lines do not belong together, or were changed; use a copy of it")
 	}

@@ -27,6 +27,28 @@ func TestIdentityRoundTrip(t *testing.T) {
 	}
 }
 
+// An identity may say whose it is, which decides nothing about its keys.
+func TestIdentityParty(t *testing.T) {
+	named, err := NewIdentity("gp-03")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := ParseIdentity("i", named.Text())
+	if err != nil || read.Party() != "gp-03" || !bytes.Equal(read.Text(), named.Text()) {
+		t.Errorf("read party %q, %v", read.Party(), err)
+	}
+	if testUnit().Party() != "" {
+		t.Errorf("the unit's identity is of party %q", testUnit().Party())
+	}
+	if _, err := NewIdentity("GP 3"); err == nil {
+		t.Error("an identity for no name of a party was made")
+	}
+	bad := bytes.Replace(named.Text(), []byte("party: gp-03"), []byte("party: GP 3"), 1)
+	if _, err := ParseIdentity("i", bad); err == nil || !strings.Contains(err.Error(), "party line") {
+		t.Errorf("a name of no party was read: %v", err)
+	}
+}
+
 func TestIdentityRefuses(t *testing.T) {
 	text, other := string(testParty().Text()), strings.Split(string(testOther().Text()), "\n")
 	lines := strings.Split(text, "\n")
@@ -165,6 +187,9 @@ func TestPartners(t *testing.T) {
 
 func FuzzIdentity(f *testing.F) {
 	f.Add(testParty().Text())
+	if named, err := NewIdentity("gp-03"); err == nil {
+		f.Add(named.Text())
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		i, err := ParseIdentity("i", b)
 		if err == nil && !bytes.Equal(i.Text(), bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))) {

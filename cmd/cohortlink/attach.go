@@ -56,6 +56,9 @@ func (r *attachRun) run() error {
 	if r.links == "" || r.rowMap == "" || r.out == "" {
 		return usagef("name the links with --links, the map with --map and the file to write with -o")
 	}
+	if r.columns != "" && r.project == "" {
+		return usagef("--columns goes with the project file: name it with --project")
+	}
 	m, err := formats.ReadMap(r.rowMap)
 	if err != nil {
 		return err
@@ -82,7 +85,9 @@ func (r *attachRun) run() error {
 		join = m.Members
 	}
 	person, err := join(links)
-	if err != nil {
+	if err != nil && !r.cohort && len(links.Records) < len(m.Rows) {
+		return errorf("%s: %w\nif they are the members of a cohort, add --cohort", r.links, err)
+	} else if err != nil {
 		return errorf("%s: %w", r.links, err)
 	}
 	options := formats.ExtractOptions{}

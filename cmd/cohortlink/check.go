@@ -104,6 +104,9 @@ func (a *app) check(ctx context.Context, path string, f checkFlags) error {
 	}
 	c.Report.Findings = slices.Insert(c.Report.Findings, 0, lost...)
 	c.Report.Findings = append(c.Report.Findings, needs.findings()...)
+	if f.project != "" {
+		c.Report.Findings = append(c.Report.Findings, refusedFields(project, p, c.Report)...)
+	}
 	c.Mapping = proposedColumns(project, party, x.Header(), c.Report, text, f.project != "")
 	others := otherParties(project, party, x.Header())
 	switch {
@@ -180,7 +183,10 @@ func (f *checkFlags) readColumns(project *formats.Project, name string) (*format
 		return project, &party, err
 	}
 	party, err := project.Party(name)
-	return project, party, err
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	return project, party, nil
 }
 
 // checkFields says of each field what the project knows. Unlike mapColumns it

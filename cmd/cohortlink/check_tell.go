@@ -31,7 +31,7 @@ var foundWords = map[string]string{
 func (a *app) printCheck(c checked) {
 	var b strings.Builder
 	r := c.Report
-	fmt.Fprintf(&b, "Check of %q: %s, %d columns, %s rows (numbered without the header)\n%s\n", c.File, c.Format, c.Columns, r.Rows, c.Verdict)
+	fmt.Fprintf(&b, "Check of %q: %s, %s, %s rows (numbered without the header)\n%s\n", c.File, c.Format, plural(c.Columns, "column"), r.Rows, c.Verdict)
 	for _, list := range checkLists {
 		title := "\n" + list.title + "\n"
 		for _, f := range r.Findings {

@@ -491,3 +491,26 @@ func TestCheckUsage(t *testing.T) {
 		}
 	}
 }
+
+// What hash would refuse, check does not call fit to be hashed.
+func TestCheckForeseesRefusal(t *testing.T) {
+	d := desk{t, t.TempDir()}
+	d.write("project.yaml", "version: 1\nproject: frail\nparties: {council: {dates: \"DD/MM/YYYY\"}}\nfields:\n  - {name: forename, kind: name}\n  - {name: surname, kind: name}\n  - {name: birth_date, kind: date}\n")
+	for form, refused := range map[string]bool{"%02d/%02d/%02d": true, "%02d/%02d/19%02d": false} {
+		text := "forename,surname,birth_date\n"
+		for i := range 40 {
+			text += fmt.Sprintf("F%cx%cname,S%cquill,"+form+"\n", 'a'+i%26, 'a'+i/26, 'a'+i*7%26, 13+i%15, 1+i%12, 10+i)
+		}
+		d.write("extract.csv", text)
+		code, out, errs := d.run("", "check", "@extract.csv", "--project", "@project.yaml", "--party", "council")
+		if code != 0 || strings.Contains(out, "hashing would refuse the extract") != refused || strings.Contains(out, "It can be hashed") == refused {
+			t.Errorf("dates as %q: exit %d\n%s%s", form, code, out, errs)
+		}
+		if _, err := os.Stat(d.path("project.key")); err != nil {
+			d.must("key", "new", "--project", "@project.yaml", "-o", "@project.key")
+		}
+		if code, _, errs := d.run("", "hash", "@extract.csv", "--project", "@project.yaml", "--party", "council", "--key", "@project.key", "-o", "@out"); (code != 0) != refused {
+			t.Errorf("dates as %q: hash exits %d\n%s", form, code, errs)
+		}
+	}
+}

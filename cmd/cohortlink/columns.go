@@ -71,7 +71,9 @@ func mapColumns(file string, header []string, p *formats.Project, party *formats
 			i, ok := at[c]
 			if !ok {
 				hint := "\nnone of the columns that the project names is there: is the first line of the file the names of its columns?"
-				if anyKnown(p, party, at) {
+				if others := otherParties(p, party, header); len(others) > 0 {
+					hint = "\nits columns are those of party " + quoted(others) + ": is that who you are? then name it with --party"
+				} else if anyKnown(p, party, at) {
 					hint = nearest(c, header)
 				}
 				return nil, errorf("%s: there is no column %q, which the project names for %s %q of party %q%s", file, c, what, name, party.Name, hint)

@@ -152,14 +152,14 @@ func (d *demoRun) identities(sum *borough.Summary) error {
 			return errorf("make the folder %s: %w", d.path(dir), because(err))
 		}
 	}
-	unit, err := newIdentityFile(d.unitFile("identity"))
+	unit, err := newIdentityFile("", d.unitFile("identity"))
 	if err != nil {
 		return err
 	}
 	setUnit(p, unit.Public())
 	lines := partnersHead
 	for _, q := range sum.Parties {
-		partner, err := newIdentityFile(d.identityFile(q.Name))
+		partner, err := newIdentityFile(q.Name, d.identityFile(q.Name))
 		if err != nil {
 			return err
 		}
@@ -175,8 +175,8 @@ func (d *demoRun) identities(sum *borough.Summary) error {
 	return writeFiles(newFile{d.path("project.yaml"), 0o644, text}, newFile{d.unitFile("partners"), 0o644, []byte(lines)})
 }
 
-func newIdentityFile(path string) (*formats.Identity, error) {
-	identity, err := formats.NewIdentity()
+func newIdentityFile(party, path string) (*formats.Identity, error) {
+	identity, err := formats.NewIdentity(party)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ Keep the extract as it is until the links are back: attach refuses any other.
 	f.StringVar(&h.key, "key", "project.key", "the project key")
 	f.StringVar(&h.identity, "identity", "", "your identity, which signs: made with \"cohortlink key new --signing\"")
 	f.StringVar(&h.columns, "columns", "", "a file with your own column names, in place of those in the project file")
-	f.StringVarP(&h.out, "out", "o", ".", "the folder to write to")
+	f.StringVarP(&h.out, "out", "o", ".", "the folder to write to, made if it is not there")
 	f.StringVar(&h.recordKey, "record-key", "", "a column with your own record number: a later extract can then keep its record IDs")
 	f.StringVar(&h.oldMap, "map", "", "an earlier PARTY.map.csv made with --record-key, whose record IDs are kept")
 	f.StringVar(&h.optOut, "opt-out", "", "a file of NHS numbers, one a line: these people are left out")
@@ -304,6 +304,9 @@ func (h *hashRun) seal(p *formats.Project, party string) (*formats.Recipient, *f
 		return nil, nil, usagef("the project seals filters: name your identity, which signs them, with --identity\ncohortlink key new --signing --party %s -o %s.identity", party, party)
 	}
 	by, err := h.app.readIdentity(h.identity)
+	if err == nil && by.Party() != "" && by.Party() != party {
+		return nil, nil, errorf("%s is the identity of party %q, and the extract is hashed for party %q: the unit would refuse what it signs\nname the identity of %s with --identity, or correct --party", h.identity, by.Party(), party, party)
+	}
 	return to, by, err
 }
 
@@ -317,7 +320,7 @@ func (h *hashRun) findParty(p *formats.Project) (*formats.ProjectParty, error) {
 	}
 	party, err := p.Party(h.party)
 	if err != nil {
-		return nil, err
+		return nil, usageError{err}
 	}
 	if h.columns != "" {
 		own, err := p.ReadColumns(h.columns, h.party)

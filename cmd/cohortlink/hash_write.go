@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -103,10 +104,15 @@ type hashOutputs struct {
 	dir, party               string
 	filters, rowMap, receipt *formats.Output
 	setAside                 *formats.Output // given up where no row is
+	made                     string          // the folder, where this run made it
 }
 
 func (h *hashRun) openOutputs(party string) (*hashOutputs, error) {
 	o := &hashOutputs{dir: h.out, party: party}
+	// Only the last folder of the path is made: more than one that is not there is a slip.
+	if err := os.Mkdir(h.out, 0o755); err == nil {
+		o.made = h.out
+	}
 	inputs := []string{h.extract, h.project, h.key, h.oldMap, h.optOut, h.eligible}
 	inputs = slices.DeleteFunc(inputs, func(s string) bool { return s == "" })
 	var err error
@@ -134,6 +140,9 @@ func (o *hashOutputs) abort() {
 		if f != nil {
 			f.Abort()
 		}
+	}
+	if o.made != "" {
+		os.Remove(o.made) // only where nothing is in it
 	}
 }
 

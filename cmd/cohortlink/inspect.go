@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,10 +80,11 @@ type filtersFacts struct {
 	Pinned    bool           `json:"signer_pinned"` // the signer was held against a file of partners
 }
 
-// sealedFacts are what a sealed file says of itself, unchecked.
+// sealedFacts are what a sealed file says of itself, and what of it could be checked.
 type sealedFacts struct {
 	formats.FiltersHeader
 	KeySpoken string `json:"key_spoken"`
+	Checked   string `json:"checked"`
 }
 
 // publicFacts are the public keys of a party, or of whoever's identity it is.
@@ -122,11 +125,14 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 		return nil, errorf("read %s: %w", path, because(err))
 	}
 	if info.IsDir() {
-		m, err := formats.ReadLinkedManifest(path)
+		m, err := inspectFolder(path)
 		if err != nil {
 			return nil, err
 		}
 		return &inspection{What: "linked folder", Linked: m}, nil
+	}
+	if filepath.Base(path) == formats.LinkedManifestFile {
+		return a.inspect(filepath.Dir(path), identity, partners)
 	}
 	h, err := formats.ReadFiltersHeader(path)
 	if err == nil {
@@ -136,7 +142,10 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 	}
 	h, err = formats.ReadLinksHeader(path)
 	if err == nil {
-		return &inspection{What: "file of sealed links", Sealed: &sealedFacts{h, spoken(h.Key)}}, nil
+		if err := formats.CheckSealedLinks(path); err != nil {
+			return nil, err
+		}
+		return &inspection{What: "file of sealed links", Sealed: &sealedFacts{h, spoken(h.Key), "that it has all its bytes; it is opened by \"cohortlink attach\" at party " + h.Party}}, nil
 	} else if !errors.Is(err, formats.ErrNotLinks) {
 		return nil, err
 	}
@@ -156,7 +165,7 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &inspection{What: "identity", Public: []publicFacts{publicOf("", i.Public())}}, nil
+		return &inspection{What: "identity", Public: []publicFacts{publicOf(i.Party(), i.Public())}}, nil
 	case formats.IsWrappedKey(first):
 		h, _, err := formats.ReadWrappedKey(path)
 		if err != nil {
@@ -173,6 +182,8 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 			found.Public = append(found.Public, publicOf(q.Party, q.Public))
 		}
 		return found, nil
+	case knownFile(path, first) != "":
+		return nil, errorf("%s is %s", path, knownFile(path, first))
 	case strings.HasPrefix(first, "{"):
 		if found, err := inspectCLKs(path); err == nil || !errors.Is(err, formats.ErrNotCLKs) {
 			return found, err
@@ -207,6 +218,46 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 	return nil, errorf("%s is no file of cohortlink\nfor an extract there is \"cohortlink check\"", path)
 }
 
+// inspectFolder reads the manifest of a linked folder. Of the other folders that cohortlink writes it says what they are.
+func inspectFolder(path string) (*formats.LinkedManifest, error) {
+	there := func(name string) bool {
+		info, err := os.Stat(filepath.Join(path, name))
+		return err == nil && info.Mode().IsRegular()
+	}
+	switch manifest := there(formats.LinkedManifestFile); {
+	case there("counts.json") && there("report.html"):
+		return nil, errorf("%s is a release: open its report.html in a browser", path)
+	case manifest && !there(formats.LinkedPeopleFile):
+		return nil, errorf("%s is not a linked folder: it has no %s\nthe folder of a cohort has a manifest too: read it as it is, and give each party its own file", path, formats.LinkedPeopleFile)
+	}
+	return formats.ReadLinkedManifest(path)
+}
+
+// knownFile says of a file that cohortlink wrote, and of which there is nothing to show, what it is and what is done with it. It goes by
+// how the file begins and what it is called; "" is a file of another kind.
+func knownFile(path, first string) string {
+	base, first := filepath.Base(path), strings.TrimRight(first, "\r\n")
+	switch {
+	case strings.HasPrefix(first, "row,record_id"):
+		return "a map, which row of an extract has which record ID: it stays with its party, for \"cohortlink attach\""
+	case first == "row,reason":
+		return "a list of the rows that hash set aside, and why: open it as it is"
+	case first == "record_id,person_id":
+		return "a file of links that are not sealed: \"cohortlink attach\" puts them beside the rows of the extract"
+	case strings.HasPrefix(first, `{"format":"cohortlink ledger `):
+		return "a ledger of releases\ncohortlink ledger " + path
+	case strings.HasPrefix(first, "cohortlink person secret"):
+		return "the secret that person IDs were made with: keep it with its linked folder"
+	case strings.HasPrefix(first, "project,party,run,filters,created"):
+		return "what a unit has linked before: it stays beside the unit's identity, for \"cohortlink link\""
+	case strings.HasPrefix(first, "table,parties,at_least,"), base == "counts.json":
+		return "a table of counts, protected for release: open it as it is, or the report.html beside it"
+	case slices.Contains([]string{formats.LinkedPeopleFile, formats.LinkedNeedsFile, formats.LinkedPairsFile, formats.LinkedEvidenceFile}, base):
+		return "a table of a linked folder, which holds single records: it stays at the unit\ncohortlink inspect " + filepath.Dir(path)
+	}
+	return ""
+}
+
 // inspectFilters opens a filters file as far as it can be opened.
 func (a *app) inspectFilters(path string, h formats.FiltersHeader, identity, partners string) (*inspection, error) {
 	var f *formats.FiltersFile
@@ -215,7 +266,14 @@ func (a *app) inspectFilters(path string, h formats.FiltersHeader, identity, par
 	case h.Seal == "none":
 		f, err = formats.ReadFilters(path)
 	case identity == "":
-		return &inspection{What: "sealed filters file", Sealed: &sealedFacts{h, spoken(h.Key)}}, nil
+		if err := formats.CheckSealedFilters(path); err != nil {
+			return nil, err
+		}
+		only := "that it has all its bytes; this is its clear header, and the rest opens with the unit's --identity"
+		if partners != "" {
+			only += ", without which --partners checks nothing"
+		}
+		return &inspection{What: "sealed filters file", Sealed: &sealedFacts{h, spoken(h.Key), only}}, nil
 	default:
 		o := &formats.Opening{}
 		if o.Identity, err = a.readIdentity(identity); err != nil {
@@ -309,7 +367,7 @@ func (i *inspection) lines() [][2]string {
 		add("run", h.Run)
 		add("sealed", thousands(int(h.Bytes))+" bytes, for the recipient with SHA-256 "+h.Recipient)
 		add("signer", "ed25519:"+h.Signer)
-		add("checked", "nothing yet: this is its clear header, and the rest opens with an identity")
+		add("checked", h.Checked)
 	case i.Wrapped != nil:
 		add("project", i.Wrapped.Project)
 		add("fingerprint", i.Wrapped.Fingerprint+", it says; \"cohortlink key unwrap\" checks it")
@@ -318,6 +376,8 @@ func (i *inspection) lines() [][2]string {
 		} else {
 			add("wrapped", "for the recipient with SHA-256 "+i.Wrapped.Recipient)
 		}
+	case i.What == "file of partners" && len(i.Public) == 0:
+		add("parties", "none yet: a line for each, as its \"cohortlink key new --signing\" printed it")
 	case i.Public != nil:
 		for _, p := range i.Public {
 			if p.Party != "" {
@@ -369,7 +429,8 @@ func (i *inspection) lines() [][2]string {
 		add("persons", thousands(m.Persons))
 		add("threshold", fmt.Sprintf("%.3f", m.Threshold.Score)+", "+m.Threshold.Chosen)
 		if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
-			add("estimate", fmt.Sprintf("precision %.3f, recall %.3f, made without truth", *m.Estimate.Precision, *m.Estimate.Recall))
+			e := m.Estimate
+			add("estimate", "precision "+estimateText(*e.Precision, e.PrecisionInterval)+", recall "+estimateText(*e.Recall, e.RecallInterval)+", made without truth")
 		}
 		add("written by", m.Tool+", "+m.Created)
 	}

@@ -86,7 +86,7 @@ func (a *app) newSigning(party, out string) error {
 	if err := formats.CheckName("party", party); err != nil {
 		return usageError{err}
 	}
-	identity, err := formats.NewIdentity()
+	identity, err := formats.NewIdentity(party)
 	if err != nil {
 		return err
 	}
@@ -220,6 +220,9 @@ standard input. A key that was sealed for you is opened with your identity.
 func (a *app) unwrap(path, identity, passphraseFile string) ([]byte, *formats.WrappedKey, error) {
 	h, body, err := formats.ReadWrappedKey(path)
 	if err != nil {
+		if first, _ := firstLine(path); strings.HasPrefix(first, "cohortlink project key") {
+			return nil, nil, errorf("%s is a project key already: there is nothing to unwrap", path)
+		}
 		return nil, nil, err
 	}
 	var text []byte
@@ -230,7 +233,7 @@ func (a *app) unwrap(path, identity, passphraseFile string) ([]byte, *formats.Wr
 		}
 	} else {
 		if identity == "" {
-			return nil, nil, usagef("%s was sealed for a partner: name your identity with --identity", path)
+			return nil, nil, usagef("%s was sealed for a partner: name your identity with --identity\ncohortlink key unwrap %s --identity PARTY.identity -o project.key", path, path)
 		}
 		var i *formats.Identity
 		if i, err = a.readIdentity(identity); err == nil {

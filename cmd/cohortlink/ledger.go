@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -236,7 +237,7 @@ func tellLedger(u *ui, book *formats.Ledger, asJSON bool) error {
 			u.resultf("     asked: %s\n", questionText(q.Name, q.Where, q.By))
 		}
 		if len(l.GivenTo) > 0 {
-			u.resultf("     members given to: %q\n", l.GivenTo)
+			u.resultf("     members given to: %s\n", strings.Join(l.GivenTo, ", "))
 		}
 		if l.Accepted != "" {
 			u.resultf("     accepted: %q\n", l.Accepted)

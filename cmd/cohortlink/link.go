@@ -62,7 +62,7 @@ however many cores.
   cohortlink link --previous linked council.filters ccg.filters gp-03.filters -o linked-2`,
 		Args: args(1, -1, "at least one filters file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l.app, l.files, l.random = a, args, rand.Reader
+			l.app, l.files, l.random = a, expand(args), rand.Reader
 			_, err := l.run(cmd.Context())
 			return err
 		},
@@ -166,6 +166,9 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 
 	meters := map[string]*meter{"sample": ui.meter("look at a sample", "looks"), "compare": ui.meter("compare", "pairs")}
 	options.Progress = func(stage string, done, total uint64) { meters[stage].set(done, total) }
+	if len(parties) == 1 {
+		ui.warnf("%s: what one party has twice is looked for, and nobody else's records are", oneParty(files[0]))
+	}
 	res, err := linkage.Link(ctx, parties, options)
 	for _, m := range meters {
 		m.done()
@@ -243,11 +246,40 @@ func (l *linkRun) readFilters(project *formats.Project, schema string, previous 
 		return nil, err
 	}
 	if err := formats.CheckTogether(files); err != nil {
-		return nil, err
+		return nil, errorf("%w%s", err, keysOf(files))
 	}
 	// In what order they were named must show nowhere.
 	slices.SortFunc(files, func(a, b *formats.FiltersFile) int { return strings.Compare(a.Header.Party, b.Header.Party) })
 	return files, nil
+}
+
+// oneParty says why there is little to link.
+func oneParty(f *formats.FiltersFile) string {
+	s := fmt.Sprintf("only party %q is there", f.Header.Party)
+	if f.Manifest.Deduplicated {
+		s += ", which declares that it has no person twice"
+	}
+	return s
+}
+
+// keysOf is a hint at who has which key, and "" where all have one.
+func keysOf(files []*formats.FiltersFile) string {
+	var keys []string
+	who := map[string][]string{}
+	for _, f := range files {
+		if who[f.Header.Key] == nil {
+			keys = append(keys, f.Header.Key)
+		}
+		who[f.Header.Key] = append(who[f.Header.Key], f.Header.Party)
+	}
+	if len(keys) == 1 {
+		return ""
+	}
+	var b strings.Builder
+	for _, k := range keys {
+		fmt.Fprintf(&b, "\nkey %s: %s", spoken(k), strings.Join(who[k], ", "))
+	}
+	return b.String()
 }
 
 // checkFilters refuses filters that cannot be linked.
@@ -574,13 +606,7 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 // tellEstimate tells the estimate with its intervals, and says which is no use.
 func (l *linkRun) tellEstimate(e *formats.LinkedEstimate) {
 	ui := l.app.ui
-	of := func(x float64, i *[2]float64) string {
-		if i == nil {
-			return fmt.Sprintf("%.3f", x)
-		}
-		return fmt.Sprintf("%.3f (95 %% interval %.3f to %.3f)", x, i[0], i[1])
-	}
-	ui.resultf("estimate   precision %s, recall %s, made without truth: see the manifest\n", of(*e.Precision, e.PrecisionInterval), of(*e.Recall, e.RecallInterval))
+	ui.resultf("estimate   precision %s, recall %s, made without truth: see the manifest\n", estimateText(*e.Precision, e.PrecisionInterval), estimateText(*e.Recall, e.RecallInterval))
 	for _, w := range []struct {
 		of string
 		in *[2]float64
@@ -589,6 +615,14 @@ func (l *linkRun) tellEstimate(e *formats.LinkedEstimate) {
 			ui.resultf("           the interval of %s is too wide to judge the linkage by: have a sample of its links and near misses looked at\n", w.of)
 		}
 	}
+}
+
+// estimateText is an estimate with its interval, where there is one.
+func estimateText(x float64, interval *[2]float64) string {
+	if interval == nil {
+		return fmt.Sprintf("%.3f", x)
+	}
+	return fmt.Sprintf("%.3f (95 %% interval %.3f to %.3f)", x, interval[0], interval[1])
 }
 
 func parties(n int) string {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -150,6 +151,22 @@ func args(least, most int, want string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// expand puts the files that a pattern such as *.filters matches in its place, as shells do, but for those of Windows.
+// What is the name of a file already, and what matches nothing, stays as it is.
+func expand(args []string) []string {
+	var out []string
+	for _, arg := range args {
+		if _, err := os.Lstat(arg); err != nil && strings.ContainsAny(arg, "*?[") {
+			if found, err := filepath.Glob(arg); err == nil && len(found) > 0 {
+				out = append(out, found...)
+				continue
+			}
+		}
+		out = append(out, arg)
+	}
+	return out
 }
 
 // version is the module's version and revision, as far as the build knows them.

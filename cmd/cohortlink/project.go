@@ -57,7 +57,7 @@ func newProjectNew(a *app) *cobra.Command {
 				Linkage:  formats.ProjectLinkage{Threshold: "auto", PersonIDs: "shared"},
 				Release:  formats.ProjectRelease{Preset: "hes"},
 			}
-			identity, err := formats.NewIdentity()
+			identity, err := formats.NewIdentity("")
 			if err != nil {
 				return err
 			}

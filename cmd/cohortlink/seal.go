@@ -13,6 +13,9 @@ import (
 
 // What hash, link, attach, inspect and key have in common in handling secrets and seals.
 
+// secretBegins is how the files begin that readSecret is asked for; any passphrase is one.
+var secretBegins = map[string]string{"key": "cohortlink ", "identity": "cohortlink identity"}
+
 // readSecret reads a small file that is for its owner alone. On Unix one that
 // others can read is refused: it has to be treated as known to them.
 func (a *app) readSecret(what, path string) ([]byte, error) {
@@ -29,6 +32,9 @@ func (a *app) readSecret(what, path string) ([]byte, error) {
 	if runtime.GOOS == "windows" {
 		a.ui.warnf("see to it that only you can read %s: Windows does not tell", path)
 	} else if info.Mode().Perm()&0o077 != 0 {
+		if first, err := firstLine(path); err == nil && !strings.HasPrefix(first, secretBegins[what]) {
+			return nil, errorf("%s is not the %s: its first line is not that of one", path, what) // to chmod it would be no help
+		}
 		return nil, errorf("%s can be read by others on this machine\nchmod 600 %s", path, path)
 	}
 	text, err := os.ReadFile(path)

@@ -156,6 +156,15 @@ func TestSealedSession(t *testing.T) {
 	if out := d.must("inspect", "@a/council.filters", "--identity", "@unit/unit.identity", "--partners", "@unit/unit.partners"); !strings.Contains(out, "records                40") || !strings.Contains(out, "pinned") {
 		t.Errorf("with it:\n%s", out)
 	}
+	whole := d.read("a/council.filters")
+	d.write("cut.filters", whole[:len(whole)-100])
+	d.refuses(1, "cut.filters: it was cut short", "", "inspect", "@cut.filters")
+	if out := d.must("inspect", "@a/council.filters", "--partners", "@unit/unit.partners"); !strings.Contains(out, "without which --partners checks nothing") {
+		t.Errorf("--partners alone:\n%s", out)
+	}
+	if out := d.must("inspect", "@linked/links/council.links", "--identity", "@council.identity"); !strings.Contains(out, `opened by "cohortlink attach"`) {
+		t.Errorf("sealed links:\n%s", out)
+	}
 	own, pinned := d.must("inspect", "@council.identity"), d.must("inspect", "@unit/unit.partners")
 	if fingerprint := strings.Fields(own)[len(strings.Fields(own))-1]; !strings.Contains(pinned, fingerprint) {
 		t.Errorf("the fingerprint %s is not in\n%s", fingerprint, pinned)
@@ -249,6 +258,7 @@ func TestHashSeals(t *testing.T) {
 	}
 	d.write("open.yaml", strings.Join(open, ""))
 	clear := []string{"hash", "@council.csv", "--project", "@open.yaml", "--party", "council", "--key", "@project.key", "-o", "@."}
+	d.refuses(1, `is the identity of party "gp-1", and the extract is hashed for party "council"`, "council.filters", append(hash[:len(hash):len(hash)], "--project", "@unit/project.yaml", "--identity", "@gp-1.identity")...)
 	d.refuses(1, "there is nothing to sign", "council.filters", append(clear[:len(clear):len(clear)], "--identity", "@council.identity")...)
 	code, _, errs := d.run("", clear...)
 	if code != 0 || !strings.Contains(errs, "warning") || !strings.Contains(errs, "unsealed and unsigned") {
@@ -284,6 +294,8 @@ func TestKeyTravels(t *testing.T) {
 	}
 
 	d.must("key", "wrap", "@project.key", "--to", "gp-1", "--partners", "@unit/unit.partners", "-o", "@for-gp-1")
+	d.refuses(2, "key unwrap "+d.path("for-gp-1")+" --identity PARTY.identity -o project.key", "no.key", "key", "unwrap", "@for-gp-1", "-o", "@no.key")
+	d.refuses(1, "is a project key already", "no.key", "key", "unwrap", "@project.key", "-o", "@no.key")
 	d.must("key", "unwrap", "@for-gp-1", "--identity", "@gp-1.identity", "-o", "@gp3.key")
 	if d.read("gp3.key") != d.read("project.key") {
 		t.Error("another key was unsealed")

@@ -235,7 +235,7 @@ func bitFindings(name string, s *Stats) []Finding {
 	few := s.Distinct < FewestRecords
 	if s.Records > 0 {
 		repeats := Finding{Check: CheckRepeats, Grade: gauge(s.Repeated, 0, repeatsPass, repeatsFail), Value: s.Repeated, PassTo: repeatsPass, FailFrom: repeatsFail,
-			Text: fmt.Sprintf("%s of records have the filter of another record too; the commonest filter is there %s", shareText(s.Repeated), timesText(s.LargestRepeat))}
+			Text: fmt.Sprintf("%s of the records have the filter of another record too; the commonest filter is there %s", shareText(s.Repeated), timesText(s.LargestRepeat))}
 		switch {
 		case repeats.Grade == Pass && few:
 			repeats.Grade = Unknown

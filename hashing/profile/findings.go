@@ -65,8 +65,8 @@ func (p *Profiler) findRows(add adder) {
 		last := s.last == p.lastRow
 		switch {
 		case last && s.rows == 1:
-			add(Fix, "last-row", "", fmt.Sprintf("the last row, %d, %s: it looks like a total or a note, not a record", s.first, why),
-				"delete it, or ask for the extract without totals")
+			add(Fix, "last-row", "", fmt.Sprintf("the last row, %d, %s: it looks like a total or a note, or like the end of a file that was cut off", s.first, why),
+				"compare the number of rows with the supplier's; if it is a total or a note, delete it")
 		case last && s.rows >= shiftRun && s.rows >= (s.last-s.first+1)*9/10:
 			add(Fix, "rows-broken-from", "", fmt.Sprintf("from row %d to the end nearly every row %s", s.first, why),
 				fmt.Sprintf("look at row %d and the one before it: something was lost or put in there; ask for the extract again", s.first))

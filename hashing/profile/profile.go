@@ -402,3 +402,18 @@ func (p *Profiler) seen(set map[uint64]struct{}, h uint64) bool {
 	}
 	return false
 }
+
+// Misread returns how many cells of field i hold something that is not known to stand for nothing, and in how many of
+// those a problem was found that is one of these. The counts are exact: they are to decide by, not to show.
+func (p *Profiler) Misread(i int, these func(norm.Problem) bool) (misread, given int) {
+	f := p.fields[i]
+	if len(f.columns) == 0 {
+		return 0, 0
+	}
+	for problem, s := range f.problems {
+		if these(problem) {
+			misread += s.cells
+		}
+	}
+	return misread, p.rows - f.cells(norm.Empty) - f.cells(norm.Placeholder)
+}
