@@ -358,6 +358,9 @@ func (p *Project) readEncoding(y *yamlReader, n ast.Node) {
 	s := y.section(n, "encoding", "profile", "length", "schema", "filters", "exact")
 	e.Profile = y.choice(s["profile"].value, "the profile of the encoding", profiles, "")
 	e.Length = y.bits(s["length"].value, "length")
+	if v := s["filters"].value; v != nil && len(y.list(v, "filters")) == 0 {
+		y.fail(y.line(v), "filters are spelled out, but there are none: name one at least, or leave filters out")
+	}
 	for _, item := range y.list(s["filters"].value, "filters") {
 		e.Filters = append(e.Filters, p.readFilter(y, item))
 	}

@@ -134,6 +134,7 @@ func TestProjectMistakes(t *testing.T) {
 		{"{name: sex,        kind: sex}", "{kind: sex}", `project.yaml line 16: the setting name is missing, or has no value`},
 		{"{name: sex,        kind: sex}", "sex", `project.yaml line 16: a field must hold settings, each with a name and a colon`},
 		{"profile: standard", "profile: standart", `project.yaml line 20: the profile of the encoding is not known; did you mean "standard"? (known: standard, high, clkhash)`},
+		{"profile: standard", "filters: []", `project.yaml line 20: filters are spelled out, but there are none: name one at least, or leave filters out`},
 		{"profile: standard", "profile: clkhash", `project.yaml line 20: a clkhash linkage schema is named by profile: clkhash and schema: together`},
 		{"profile: standard", "schema: s.json", `project.yaml line 20: a clkhash linkage schema is named by profile: clkhash and schema: together`},
 		{"profile: standard", "schema: s.json\n  profile: clkhash", `project.yaml line 20: the linkage schema says what is compared and how long the filters are; leave out fields, exact and length`},

@@ -105,7 +105,7 @@ func (a *app) check(ctx context.Context, path string, f checkFlags) error {
 	c.Report.Findings = slices.Insert(c.Report.Findings, 0, lost...)
 	c.Report.Findings = append(c.Report.Findings, needs.findings()...)
 	if f.project != "" {
-		c.Report.Findings = append(c.Report.Findings, refusedFields(project, p, c.Report)...)
+		c.Report.Findings = append(c.Report.Findings, refusedFields(project, normaliseOptions(project, party), p, c.Report)...)
 	}
 	c.Mapping = proposedColumns(project, party, x.Header(), c.Report, text, f.project != "")
 	others := otherParties(project, party, x.Header())

@@ -50,7 +50,8 @@ func (h *hashRun) encoder(e *encoding, p *formats.Project, party *formats.Projec
 	if e.clkhash != nil {
 		return h.clkhashEncoder(e.clkhash, p, party, key)
 	}
-	hasher, err := hashing.NewHasher(*e.native, key, normaliseOptions(p, party))
+	declared := normaliseOptions(p, party)
+	hasher, err := hashing.NewHasher(*e.native, key, declared)
 	if err != nil {
 		return nil, errorf("%s: %w", h.key, err)
 	}
@@ -59,7 +60,7 @@ func (h *hashRun) encoder(e *encoding, p *formats.Project, party *formats.Projec
 		columns: func(header []string) (*columnMap, error) { return mapColumns(h.extract, header, p, party) },
 		worker: func() (func(*batch), func()) {
 			w := hasher.Worker()
-			return func(b *batch) { b.hash(w, hasher.Words()) }, func() {}
+			return func(b *batch) { b.hash(w, hasher.Words(), declared) }, func() {}
 		},
 	}, nil
 }

@@ -432,7 +432,7 @@ func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *column
 	return batches, aside, cmp.Or(err, kept.failed())
 }
 
-func (b *batch) hash(w *hashing.Worker, words int) {
+func (b *batch) hash(w *hashing.Worker, words int, declared []norm.Options) {
 	b.bits = make([]uint64, len(b.rows)*words)
 	b.ok = make([]bool, len(b.rows))
 	for i, values := range b.values {
@@ -455,7 +455,7 @@ func (b *batch) hash(w *hashing.Worker, words int) {
 			if p != norm.Empty && p != norm.Placeholder {
 				b.given[f]++
 			}
-			if misread(p) {
+			if misread(p, declared[f]) {
 				b.unread[f]++
 			}
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"cohortlink/formats"
 	"cohortlink/hashing/norm"
@@ -11,9 +12,11 @@ import (
 
 // misread reports problems that a whole column has when it is not what the project
 // says: another date form, a column that slipped, a spreadsheet's damage.
-func misread(p norm.Problem) bool {
+func misread(p norm.Problem, as norm.Options) bool {
 	switch p {
-	case norm.Invalid, norm.ImpossibleDate, norm.PartialDate, norm.OtherForm, norm.AmbiguousDate, norm.TwoDigitYear,
+	case norm.TwoDigitYear:
+		return strings.Contains(as.Dates, "YYYY") || !strings.Contains(as.Dates, "YY") // else two digits are as declared
+	case norm.Invalid, norm.ImpossibleDate, norm.PartialDate, norm.OtherForm, norm.AmbiguousDate,
 		norm.SerialDate, norm.Scientific, norm.LostZero, norm.PartialPostcode, norm.CheckDigit:
 		return true
 	}
@@ -37,10 +40,10 @@ func refused(kind norm.Kind, unread, given int) bool {
 
 // refusedFields are the fields at which hash would stop, for check to say so. One of which it is said already that it has
 // to be put right is left out.
-func refusedFields(project *formats.Project, p *profile.Profiler, r *profile.Report) []profile.Finding {
+func refusedFields(project *formats.Project, declared []norm.Options, p *profile.Profiler, r *profile.Report) []profile.Finding {
 	var out []profile.Finding
 	for i, f := range project.Fields {
-		unread, given := p.Misread(i, misread)
+		unread, given := p.Misread(i, func(q norm.Problem) bool { return misread(q, declared[i]) })
 		told := func(g profile.Finding) bool { return g.Field == f.Name && g.Kind == profile.Fix }
 		if !refused(norm.Kind(f.Kind), unread, given) || slices.ContainsFunc(r.Findings, told) {
 			continue

@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"cohortlink/formats"
+	"cohortlink/hashing/norm"
 )
 
 // A column that is not what the project says is refused, or warned about, before
@@ -37,5 +41,38 @@ func TestCheckRead(t *testing.T) {
 		if err != nil && !strings.Contains(err.Error(), `field "birth_date"`) {
 			t.Errorf("%s: %v does not name the field", c.name, err)
 		}
+	}
+}
+
+// Years of two digits are misread, but not where the party declares a form that has them.
+func TestTwoDigitYearsAsDeclared(t *testing.T) {
+	for form, want := range map[string]bool{"": true, "DD/MM/YYYY": true, "DD/MM/YY": false, "YYMMDD": false} {
+		if got := misread(norm.TwoDigitYear, norm.Options{Dates: form}); got != want {
+			t.Errorf("%q: misread is %v, want %v", form, got, want)
+		}
+	}
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	var rows strings.Builder
+	rows.WriteString("surname,birth_date\n")
+	for i := range 40 {
+		fmt.Fprintf(&rows, "Ashby%c%c,%02d/03/%02d\n", 'a'+i%26, 'a'+i/26, 13+i%15, 40+i)
+	}
+	write("project.yaml", "version: 1\nproject: short\nparties: {a: {dates: DD/MM/YY}, b: {dates: DD/MM/YYYY}}\nfields: [{name: surname, kind: name}, {name: birth_date, kind: date}]\n")
+	writeKey(t, filepath.Join(dir, "project.key"), "short")
+	run := hashRun{app: quietApp(new(bytes.Buffer)), extract: write("x.csv", rows.String()), project: filepath.Join(dir, "project.yaml"), party: "a", key: filepath.Join(dir, "project.key"), out: dir, random: seeded(1)}
+	if s, err := run.run(t.Context()); err != nil || s.Records != 40 {
+		t.Errorf("as declared: %v", err)
+	}
+	run.party = "b"
+	if _, err := run.run(t.Context()); err == nil || !strings.Contains(err.Error(), `field "birth_date"`) {
+		t.Errorf("declared otherwise: %v", err)
 	}
 }
