@@ -126,7 +126,7 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	}
 	choose := func(m *nullModel) Threshold { return m.choose(r.Options.Threshold) }
 	chosen := choose(newNullModel(sample, nil))
-	floor := sample.floor(chosen.Score(), r.MaxPairs, len(r.ones))
+	floor := sample.floor(chosen.Score())
 	pairs, compared, err := r.scan(ctx, floor)
 	if err != nil {
 		return nil, err
