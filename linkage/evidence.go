@@ -156,7 +156,7 @@ func (r *run) settle(ctx context.Context, c *candidates, m *model, v *rivals, co
 		return expected.choose(null, r.hasDuplicates())
 	}
 	chosen := choose(newNullModel(s, nil))
-	floor := s.floor(chosen.Score(), r.MaxPairs, len(r.ones))
+	floor := s.floor(chosen.Score())
 	kept := 0
 	for kept < len(pairs) && pairs[kept].Score >= value(floor) {
 		kept++
@@ -312,7 +312,7 @@ func (x *expectation) choose(null *nullModel, duplicates bool) Threshold {
 // sampleOf is the sample that pairs make, all records in it: who is not among a record's
 // pairs scored less than all who are.
 func (r *run) sampleOf(pairs []Pair, compared float64) *sample {
-	s := &sample{cuts: r.cuts()}
+	s := &sample{cuts: r.cuts(), budget: r.budget()}
 	at := map[[2]int]int{}
 	for a := range r.parties {
 		n := len(r.parties[a].ids)

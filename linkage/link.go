@@ -138,7 +138,7 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	}
 	choose := func(m *nullModel) Threshold { return m.choose(r.Options.Threshold) }
 	chosen := choose(newNullModel(sample, nil))
-	floor, err := r.notUnder(sample.floor(chosen.Score(), r.MaxPairs, len(r.ones)), chosen)
+	floor, err := r.notUnder(sample.floor(chosen.Score()), chosen)
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ type nullModel struct {
 	found   [grid + 1]float64 // expected true pairs whose score is at or above k/grid
 	wrong   [grid + 1]float64 // expected wrong pairs, were k/grid the threshold
 	total   float64           // expected true pairs in all
+	least   int               // the lowest step that may be chosen for a threshold
 	alone   bool              // there is one party only
 }
 
@@ -56,7 +57,7 @@ type lookModel struct {
 // comes after the widest gap in the scores; or, where groups says for each record
 // which person it was put with so far, the first who was not put with the best.
 func newNullModel(s *sample, groups []int32) *nullModel {
-	m := &nullModel{looks: make([]lookModel, len(s.looks)*strata), alone: !slices.ContainsFunc(s.looks, func(l look) bool { return l.a != l.b })}
+	m := &nullModel{looks: make([]lookModel, len(s.looks)*strata), least: s.least(), alone: !slices.ContainsFunc(s.looks, func(l look) bool { return l.a != l.b })}
 	for i := range m.looks {
 		m.looks[i].look, m.looks[i].stratum = &s.looks[i/strata], i%strata
 	}
@@ -368,7 +369,12 @@ const TooWide = 0.1
 // lower ones promise nothing, strangers are not let in.
 const indifferent = 0.0005
 
-// choose takes the threshold with the best expected F1, or the one given.
+// choose takes the threshold with the best expected F1, or the one given. Where nearly
+// everybody has a partner, and parties hold each person once, lower thresholds seem to do
+// no harm for ever, because few are left to be linked wrongly: two parties of five
+// thousand CLKs with two thirds of their bits set were to be linked at 0.545, which every
+// pair of strangers reaches. What little is gained there is extrapolated, not seen, and
+// takes minutes; so a threshold that would not keep the pairs few is left alone.
 func (m *nullModel) choose(given *overlap.Ratio) Threshold {
 	if given != nil {
 		t := m.at(*given)
@@ -376,11 +382,11 @@ func (m *nullModel) choose(given *overlap.Ratio) Threshold {
 		return t
 	}
 	var top float64
-	for k := 1; k <= grid; k++ {
+	for k := m.least; k <= grid; k++ {
 		top = max(top, m.f1(k))
 	}
 	best := grid
-	for best > 1 && m.f1(best) < top-indifferent {
+	for best > m.least && m.f1(best) < top-indifferent {
 		best--
 	}
 	if !m.credible(best) {

@@ -2,6 +2,7 @@ package linkage
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -29,28 +30,27 @@ const mostRecords = 200
 // kept counts as if it stood at the floor, the most that it can have scored. Of
 // groups equally alike, those with the smallest records are joined first.
 //
-// Groups only ever meet inside a connected component of the pairs at the threshold,
-// so each component is worked on by itself, the components side by side. How the
-// joins of a component are found without looking for the best of all pairs each
-// time is told at agglomeration.
+// Most persons are plain to see, whatever else there is (certain); what is left falls
+// into components that are worked on by themselves, side by side. How the joins of a
+// component are found without looking for the best of all pairs each time is told at
+// solver.
 //
 // records holds the first record number of each party, and the number of records;
 // clean says of each party whether it is deduplicated; pairs are those kept above
-// the floor, best first. person gives each record's person, of n, numbered by
+// the floor, best first, each once. person gives each record's person, of n, numbered by
 // their first records.
 func Persons(records []int, clean []bool, pairs []Pair, threshold, floor float64) (person []int32, n int, rules RuleCounts) {
-	component := connected(records[len(records)-1], pairs, threshold)
-	parts, members, inside := partition(component, pairs)
+	g := newGroups(records, clean, threshold, floor)
+	sets := g.certain(pairs)
+	parts, members, inside := g.partition(sets, pairs)
 
-	out := newForest(len(component))
-	solvers := make([]*solver, min(runtime.GOMAXPROCS(0), len(parts)/partsAtATime+1))
-	local := make([]int32, len(component)) // of each record, its place in its component
+	out := slices.Clone(g.of)
+	local := make([]int32, len(out))
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for i := range solvers {
-		s := newSolver(records, clean, pairs, local, threshold, floor, out)
-		solvers[i] = s
+	for range min(runtime.GOMAXPROCS(0), len(parts)/partsAtATime+1) {
 		wg.Go(func() {
+			s := &solver{groups: g, pairs: pairs, local: local, out: out}
 			for {
 				from := int(next.Add(partsAtATime)) - partsAtATime
 				if from >= len(parts) {
@@ -63,19 +63,24 @@ func Persons(records []int, clean []bool, pairs []Pair, threshold, floor float64
 		})
 	}
 	wg.Wait()
-	for _, s := range solvers {
-		rules.SameParty += s.rules.SameParty
-		rules.TooLarge += s.rules.TooLarge
-	}
 
-	person = make([]int32, len(out))
+	size := make([]int32, len(out))
 	for i := range out {
-		if root := out.root(int32(i)); root == int32(i) {
-			person[i] = int32(n)
-			n++
-		} else {
-			person[i] = person[root] // a root is its set's smallest record, so it is numbered already
+		out[i] = out[out[i]] // from its group to the person of that
+		size[out[i]]++
+	}
+	rules.SameParty = g.sameParty(out, size, pairs)
+	person = make([]int32, len(out))
+	for i, root := range out {
+		if root != int32(i) && size[root] <= mostRecords {
+			person[i] = person[root]
+			continue
 		}
+		if root == int32(i) && size[root] > mostRecords {
+			rules.TooLarge++
+		}
+		person[i] = int32(n)
+		n++
 	}
 	return person, n, rules
 }
@@ -84,46 +89,113 @@ func Persons(records []int, clean []bool, pairs []Pair, threshold, floor float64
 // records.
 const partsAtATime = 64
 
-// A part is a component that has pairs: its records are members[nodes:nodesEnd], its
-// pairs inside[pairs:pairsEnd].
+// A part is a component that has more than one group: its groups are members[nodes:nodesEnd],
+// the pairs between them inside[pairs:pairsEnd].
 type part struct{ nodes, nodesEnd, pairs, pairsEnd int32 }
 
-// partition sorts records by component, ascending in each; and the numbers of those
-// pairs whose two records lie in one component, best first in each.
-func partition(component []int32, pairs []Pair) (parts []part, members, inside []int32) {
-	// Counts, and then places, by a component's smallest record.
-	nodes, count := make([]int32, len(component)), make([]int32, len(component))
-	for _, c := range component {
-		nodes[c]++
+// partition sorts groups by the set they are in, ascending in each, of sets of more than
+// one; and the numbers of the pairs of two groups of one set that may be joined.
+func (g *groups) partition(sets forest, pairs []Pair) (parts []part, members, inside []int32) {
+	// Counts, and then places, by a set's smallest record.
+	nodes, count := make([]int32, len(sets)), make([]int32, len(sets))
+	for i, of := range g.of {
+		if of == int32(i) {
+			nodes[sets[i]]++
+		}
 	}
-	for _, p := range pairs {
-		if c := component[p.A]; c == component[p.B] {
-			count[c]++
+	for i := range pairs {
+		p := &pairs[i]
+		set := sets[p.A]
+		if set != sets[p.B] || nodes[set] < 2 {
+			continue
+		}
+		if a, b := g.of[p.A], g.of[p.B]; a != b && !g.meet(a, b) {
+			count[set]++
+			inside = append(inside, int32(i))
 		}
 	}
 	var node, from int32
-	for c, n := range count {
-		if n > 0 {
-			parts = append(parts, part{node, node + nodes[c], from, from + n})
-			count[c] = from
-			from += n
-			nodes[c], node = node, node+nodes[c]
+	for set, n := range nodes {
+		if n > 1 {
+			parts = append(parts, part{node, node + n, from, from + count[set]})
+			nodes[set], node = node, node+n
+			count[set], from = from, from+count[set]
 		} else {
-			nodes[c] = -1
+			nodes[set] = -1
 		}
 	}
-	members, inside = make([]int32, node), make([]int32, from)
-	for record, c := range component {
-		if at := nodes[c]; at >= 0 {
-			members[at] = int32(record)
-			nodes[c]++
+	members = make([]int32, node)
+	for i, of := range g.of {
+		if set := sets[i]; of == int32(i) && nodes[set] >= 0 {
+			members[nodes[set]] = of
+			nodes[set]++
 		}
 	}
-	for i, p := range pairs {
-		if c := component[p.A]; c == component[p.B] {
-			inside[count[c]] = int32(i)
-			count[c]++
+	if len(parts) == 1 {
+		return parts, members, inside
+	}
+	sorted := make([]int32, from)
+	for _, i := range inside {
+		set := sets[pairs[i].A]
+		sorted[count[set]] = i
+		count[set]++
+	}
+	return parts, members, sorted
+}
+
+// sameParty counts the pairs of persons that reach the threshold and were not joined,
+// which only deduplicated parties are the reason of. of has each record's person, by its
+// smallest record, and size the records of that.
+func (g *groups) sameParty(of, size []int32, pairs []Pair) int {
+	near := make([]bool, len(of)) // has a pair at the threshold with another person
+	for i := range pairs {
+		if units(pairs[i].Score) < g.threshold {
+			break
+		}
+		if a, b := of[pairs[i].A], of[pairs[i].B]; a != b {
+			near[a], near[b] = true, true
 		}
 	}
-	return parts, members, inside
+	// The pairs of each person with larger ones.
+	starts := make([]int32, len(of)+1)
+	var between []int32
+	for i := range pairs {
+		if a, b := of[pairs[i].A], of[pairs[i].B]; a != b && near[a] && near[b] {
+			between = append(between, int32(i))
+			starts[min(a, b)+1]++
+		}
+	}
+	for i := range of {
+		starts[i+1] += starts[i]
+	}
+	links := make([]link, len(between))
+	for _, i := range between {
+		a, b := of[pairs[i].A], of[pairs[i].B]
+		a, b = min(a, b), max(a, b)
+		links[starts[a]] = link{units(pairs[i].Score), 1, b}
+		starts[a]++
+	}
+	var count int
+	slot := make([]int32, len(of))
+	var from int32
+	for a, to := range starts[:len(of)] {
+		merged := links[from:from]
+		for _, l := range links[from:to] {
+			if at := slot[l.to]; int(at) < len(merged) && merged[at].to == l.to {
+				merged[at].sum += l.sum
+				merged[at].pairs++
+				continue
+			}
+			slot[l.to] = int32(len(merged))
+			merged = append(merged, l)
+		}
+		for k := range merged {
+			l := &merged[k]
+			if g.average(l.sum, l.pairs, uint64(size[a])*uint64(size[l.to])) >= g.threshold<<finer {
+				count++
+			}
+		}
+		from = to
+	}
+	return count
 }

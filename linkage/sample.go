@@ -50,6 +50,23 @@ type sample struct {
 	cuts  [strata - 1]uint16 // ones at which one stratum of records ends and the next begins
 	// above[k]: estimated pairs of the whole comparison that score k/grid or more.
 	above [grid + 2]float64
+	// budget is how many of them are worth holding, where the threshold allows that.
+	budget float64
+}
+
+// budget is a small multiple of the records: more pairs are strangers' nearly all.
+func (r *run) budget() float64 {
+	const perRecord = 10
+	return min(float64(r.MaxPairs)/2, max(200_000, perRecord*float64(len(r.ones))))
+}
+
+// least is the lowest step with no more pairs than are worth holding.
+func (s *sample) least() int {
+	k := grid
+	for k > 1 && s.above[k-1] <= s.budget {
+		k--
+	}
+	return k
 }
 
 // A look is a share of the records of one party held against all of another
@@ -95,7 +112,7 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 	}
 	share := min(1, max(sampleBudget, pairs/sampleShare)/max(pairs, 1))
 
-	s := &sample{cuts: r.cuts()}
+	s := &sample{cuts: r.cuts(), budget: r.budget()}
 	type job struct {
 		look   *look
 		rows   []int32
@@ -262,18 +279,10 @@ func insert(top []best, b best) {
 // floor chooses how far under the threshold pairs are kept: so far that a sweep
 // shows what a lower threshold would have done, and so near that the pairs stay
 // a small multiple of the records.
-func (s *sample) floor(threshold float64, maxPairs, records int) overlap.Ratio {
-	const (
-		reach     = grid * 15 / 100 // how far under the threshold at most
-		perRecord = 10
-	)
-	budget := min(float64(maxPairs)/2, max(200_000, perRecord*float64(records)))
+func (s *sample) floor(threshold float64) overlap.Ratio {
+	const reach = grid * 15 / 100 // how far under the threshold at most
 	top := step(threshold)
-	k := top
-	for k > 1 && k > top-reach && s.above[k-1] <= budget {
-		k--
-	}
-	return ratio(k)
+	return ratio(min(top, max(s.least(), top-reach)))
 }
 
 // ratio is the grid step as an exact threshold.

@@ -1,12 +1,11 @@
 package linkage
 
 import (
-	"math"
 	"math/bits"
 	"slices"
 )
 
-// Average linkage in one component. Looking for the best pair of groups, joining
+// Average linkage in one component of groups (certain). Looking for the best pair of groups, joining
 // them, and looking again takes a queue of all pairs of groups, which every join
 // fills anew: in a component of five thousand records and three million pairs that
 // took minutes. Instead chains are followed: from a group to the one that it is most
@@ -24,26 +23,20 @@ import (
 // alike, and memory in the order of m. A component is bounded by the pairs that are
 // held: fifty million pairs are at most ten thousand records all alike.
 type solver struct {
-	records []int
-	clean   []bool
-	pairs   []Pair
-	local   []int32
-	out     forest
-	rules   RuleCounts
+	*groups
+	pairs []Pair
+	local []int32 // of each group, its node
+	out   forest
 
-	threshold, floor uint64 // in 1/scoreUnit
-
-	// Of the component at hand, by node: nodes are its records in ascending order. A
-	// group of nodes goes by its smallest.
-	nodes  []int32 // record numbers
+	// Of the component at hand, by node: nodes are its groups to begin with, in ascending
+	// order. A group of nodes goes by its smallest.
+	nodes  []int32
 	group  forest
 	size   []int32
 	links  [][]link
 	arena  []link
-	slot   []int32  // see nearest
-	holds  []uint64 // bits of the deduplicated parties that a group has a record of
-	words  int      // of holds, for each node
-	seen   []bool   // a better pair of this record was looked at
+	slot   []int32  // see gather
+	holds  []uint64 // as in groups
 	apart  []bool   // nothing is alike enough to be joined to this group, now or ever
 	chain  []int32
 	starts []int32
@@ -67,64 +60,24 @@ const averageUnit = scoreUnit << finer
 
 const finer = 24
 
-func units(score float64) uint64 { return uint64(math.Round(score * scoreUnit)) }
+func units(score float64) uint64 { return uint64(score*scoreUnit + 0.5) }
 
-func newSolver(records []int, clean []bool, pairs []Pair, local []int32, threshold, floor float64, out forest) *solver {
-	return &solver{
-		records: records, clean: clean, pairs: pairs, local: local, out: out,
-		threshold: units(threshold), floor: units(floor),
-		words: (len(clean) + 63) / 64,
-	}
-}
-
-// solve joins the records of one component in out: nodes, ascending. part numbers
-// its pairs, best first.
+// solve joins the groups of one component in out: nodes, ascending. part numbers the
+// pairs between them, but for those of groups that may not be joined.
 func (s *solver) solve(nodes, part []int32) {
 	s.nodes = nodes
-	for i, record := range nodes {
-		s.local[record] = int32(i)
-	}
-	if s.allAlike(part) {
-		for i := range s.nodes[1:] {
-			s.out.join(s.nodes[0], s.nodes[i+1])
-		}
-		return
+	for i, g := range nodes {
+		s.local[g] = int32(i)
 	}
 	s.prepare(part)
-	// The first pair of both of its records is the best of each: they are joined at
-	// once, and a record that is a little like very many is looked at when fewer of them
-	// are left.
-	for _, i := range part {
-		p := &s.pairs[i]
-		a, b := s.local[p.A], s.local[p.B]
-		if !s.seen[a] && !s.seen[b] && units(p.Score) >= s.threshold && !s.meet(a, b) {
-			s.merge(a, b)
-		}
-		s.seen[a], s.seen[b] = true, true
-	}
 	for i := range s.nodes {
 		s.follow(int32(i))
 	}
-	s.finish()
-}
-
-// allAlike reports whether every two records of the component reach the threshold
-// and no deduplicated party has two: they are a person, whatever is joined first.
-// Most components are.
-func (s *solver) allAlike(part []int32) bool {
-	n := len(s.nodes)
-	if n > mostRecords || len(part) != n*(n-1)/2 || units(s.pairs[part[len(part)-1]].Score) < s.threshold {
-		return false
-	}
-	last := -1
-	for _, record := range s.nodes { // ascending, so those of a party follow each other
-		p := partyOf(s.records, record)
-		if p == last && s.clean[p] {
-			return false
+	for i := range s.nodes {
+		if root := s.group.root(int32(i)); root != int32(i) {
+			s.out[s.nodes[i]] = s.nodes[root]
 		}
-		last = p
 	}
-	return true
 }
 
 // resized is a slice of n elements that are all the zero value, reusing old.
@@ -134,27 +87,24 @@ func resized[T any](old []T, n int) []T {
 	return old
 }
 
-// prepare lays out the links of each record.
+// prepare lays out the links of each group.
 func (s *solver) prepare(part []int32) {
 	n := len(s.nodes)
 	s.group = resized(s.group, n)
 	s.size = resized(s.size, n)
 	s.slot = resized(s.slot, n)
-	s.seen = resized(s.seen, n)
 	s.apart = resized(s.apart, n)
 	s.holds = resized(s.holds, n*s.words)
 	s.links = resized(s.links, n)
 	s.starts = resized(s.starts, n+1)
-	for i, record := range s.nodes {
-		s.group[i], s.size[i] = int32(i), 1
-		if p := partyOf(s.records, record); s.clean[p] {
-			s.holds[i*s.words+p/64] |= 1 << (p % 64)
-		}
+	for i, g := range s.nodes {
+		s.group[i], s.size[i] = int32(i), s.groups.size[g]
+		copy(s.holds[i*s.words:], s.groups.holds[int(g)*s.words:][:s.words])
 	}
 	for _, i := range part {
 		p := &s.pairs[i]
-		s.starts[s.local[p.A]+1]++
-		s.starts[s.local[p.B]+1]++
+		s.starts[s.local[s.of[p.A]]+1]++
+		s.starts[s.local[s.of[p.B]]+1]++
 	}
 	for i := range n {
 		s.starts[i+1] += s.starts[i]
@@ -165,27 +115,28 @@ func (s *solver) prepare(part []int32) {
 	}
 	for _, i := range part {
 		p := &s.pairs[i]
-		a, b, u := s.local[p.A], s.local[p.B], units(p.Score)
+		a, b, u := s.local[s.of[p.A]], s.local[s.of[p.B]], units(p.Score)
 		s.links[a] = append(s.links[a], link{u, 1, b})
 		s.links[b] = append(s.links[b], link{u, 1, a})
 	}
 }
 
-// average is how alike two groups are, in 1/averageUnit, rounded down.
-func (s *solver) average(i int32, l *link) uint64 {
-	n := uint64(s.size[i]) * uint64(s.size[l.to])
+// average is how alike two groups are that could have n pairs, in 1/averageUnit,
+// rounded down.
+func (s *groups) average(sum uint64, pairs uint32, n uint64) uint64 {
 	if n == 1 {
-		return l.sum << finer
+		return sum << finer
 	}
-	hi, lo := bits.Mul64(l.sum, 1<<finer)
-	missingHi, missingLo := bits.Mul64(n-uint64(l.pairs), s.floor<<finer)
+	hi, lo := bits.Mul64(sum, 1<<finer)
+	missingHi, missingLo := bits.Mul64(n-uint64(pairs), s.floor<<finer)
 	lo, carry := bits.Add64(lo, missingLo, 0)
 	hi, _ = bits.Add64(hi, missingHi, carry)
 	average, _ := bits.Div64(hi, lo, n)
 	return average
 }
 
-// gather brings the links of a group up to date: one for each other group.
+// gather brings the links of a group up to date: one for each other group that it may
+// be joined to. Groups that may not be joined never may.
 func (s *solver) gather(i int32) []link {
 	all := s.links[i]
 	out := all[:0]
@@ -200,8 +151,10 @@ func (s *solver) gather(i int32) []link {
 			out[at].pairs += l.pairs
 			continue
 		}
-		s.slot[l.to] = int32(len(out))
-		out = append(out, l)
+		if !s.meet(i, l.to) {
+			s.slot[l.to] = int32(len(out))
+			out = append(out, l)
+		}
 	}
 	s.links[i] = out
 	return out
@@ -213,9 +166,9 @@ func (s *solver) nearest(i int32) int32 {
 	links := s.gather(i)
 	for k := range links {
 		l := &links[k]
-		average := s.average(i, l)
+		average := s.average(l.sum, l.pairs, uint64(s.size[i])*uint64(s.size[l.to]))
 		// Of equal averages with i, the smaller group comes first: the pairs differ only in it.
-		if average < top || best >= 0 && average == top && l.to > best || s.meet(i, l.to) {
+		if average < top || best >= 0 && average == top && l.to > best {
 			continue
 		}
 		best, top = l.to, average
@@ -224,15 +177,7 @@ func (s *solver) nearest(i int32) int32 {
 }
 
 // meet reports whether a deduplicated party has a record in both groups.
-func (s *solver) meet(i, j int32) bool {
-	a, b := s.holds[int(i)*s.words:][:s.words], s.holds[int(j)*s.words:][:s.words]
-	for k, w := range a {
-		if w&b[k] != 0 {
-			return true
-		}
-	}
-	return false
-}
+func (s *solver) meet(i, j int32) bool { return meet(s.holds, s.words, i, j) }
 
 // follow follows the chain from a group, and joins what it leads to, until nothing is
 // left to be joined to any group on it.
@@ -274,26 +219,4 @@ func (s *solver) merge(i, j int32) int32 {
 	}
 	s.links[i], s.links[j] = append(more, fewer...), nil
 	return i
-}
-
-// finish hands out the groups, and counts what the rules decided.
-func (s *solver) finish() {
-	for i := range s.nodes {
-		i := int32(i)
-		if root := s.group.root(i); root != i {
-			if s.size[root] <= mostRecords {
-				s.out.join(s.nodes[root], s.nodes[i])
-			}
-			continue
-		}
-		if s.size[i] > mostRecords {
-			s.rules.TooLarge++
-		}
-		links := s.gather(i)
-		for k := range links {
-			if l := &links[k]; l.to > i && s.average(i, l) >= s.threshold<<finer {
-				s.rules.SameParty++ // what may be joined is joined
-			}
-		}
-	}
 }

@@ -166,11 +166,14 @@ func fiveParties(n, m int) (records []int, clean []bool, pairs []Pair) {
 			}
 		}
 	}
+	there := map[[2]int32]bool{}
 	for len(pairs) < m {
-		a, b := rng.IntN(5), rng.IntN(5)
-		if a < b {
+		a, b, i, j := rng.IntN(5), rng.IntN(5), rng.IntN(n), rng.IntN(n)
+		at := [2]int32{int32(a*n + i), int32(b*n + j)}
+		if a < b && i != j && !there[at] {
+			there[at] = true
 			s := rng.Float64()
-			pairs = append(pairs, Pair{int32(a*n + rng.IntN(n)), int32(b*n + rng.IntN(n)), 0.7 + 0.15*s*s})
+			pairs = append(pairs, Pair{at[0], at[1], 0.7 + 0.15*s*s})
 		}
 	}
 	return records, []bool{true, true, true, true, true}, sortPairs(pairs)
