@@ -27,8 +27,8 @@ func sharedFolder(t *testing.T) string {
 }
 
 // How well the sets of people with known truth are linked by threshold auto, through the commands' own code, from
-// extract to evaluate, as plain Bloom filters of 1,024 bits, which the floors are of, and whether the intervals of the estimates made without truth hold it. With -v it prints a
-// table; COHORTLINK_KEYS says at how many keys (1). testdata/people/run.sh SET does the same by hand.
+// extract to evaluate, as plain Bloom filters of 1,024 bits, which the floors are of, and whether the intervals of the
+// estimates made without truth hold it. With -v it prints a table; COHORTLINK_KEYS says at how many keys (1). testdata/people/run.sh SET does the same by hand.
 func TestQualityOnPeople(t *testing.T) {
 	if testing.Short() {
 		t.Skip("links 43,000 records")
@@ -75,6 +75,33 @@ func TestQualityOnPeople(t *testing.T) {
 	t.Logf("%d of %d intervals hold the truth", held, intervals)
 	if 10*held < 9*intervals {
 		t.Errorf("%d of %d intervals hold the truth, want nine in ten", held, intervals)
+	}
+}
+
+// What the profiles cost beside that: their F1 by threshold auto, under one key, is not far under what was measured when they
+// were chosen (testdata/profiles/README.md). The threshold moves from key to key, on fake1000 most of all.
+func TestProfilesOnPeople(t *testing.T) {
+	if testing.Short() {
+		t.Skip("links 43,000 records twice")
+	}
+	const below = 0.02
+	measured := map[string]struct{ standard, high float64 }{
+		"anonlink-3party":       {0, 0},
+		"anonlink-5party":       {0, 0},
+		"febrl3-dedup":          {0, 0},
+		"febrl4":                {0, 0},
+		"ons-mock-census-pes":   {0, 0},
+		"splink-fake1000-dedup": {0, 0},
+	}
+	for _, s := range linkSets(t, 0, 0, 1, 1, "^(anonlink|febrl|ons|splink)") {
+		f1 := measured[s.name]
+		for profile, want := range map[string]float64{"standard": f1.standard, "high": f1.high} {
+			auto, best := s.hash(t, profileSchema(s.fields, hashing.Profile(profile)[0]), nil).link(t)
+			t.Logf("%s, %s: F1 %.4f by the chosen threshold, %.4f by the best", s.name, profile, auto.Scores.F1, best.Scores.F1)
+			if !(auto.Scores.F1 >= want-below) {
+				t.Errorf("%s, %s: F1 %.4f, was %.4f", s.name, profile, auto.Scores.F1, want)
+			}
+		}
 	}
 }
 

@@ -110,8 +110,14 @@ func nearestOf(ctx context.Context, x, y []float32, nx, ny, m int) (ofX, ofY []n
 				for a := range min(4, to-i) {
 					for b := range min(2, ny-j) {
 						s := products[2*a+b] - hx[i+a] - hy[j+b]
-						ofX[i+a].see(int32(j+b), s)
-						mine[j+b].see(int32(i+a), s)
+						// Both sides are seen in order, so that one no better than the second best changes
+						// nothing: nearly all of them, and this is the innermost loop.
+						if n := &ofX[i+a]; s > n.second {
+							n.see(int32(j+b), s)
+						}
+						if n := &mine[j+b]; s > n.second {
+							n.see(int32(i+a), s)
+						}
 					}
 				}
 			}
