@@ -176,15 +176,20 @@ func TestWeak(t *testing.T) {
 		exact   []string
 		want    []string // parts of each
 	}{
-		"folded":        {folded, []string{"nhs_number"}, nil},
-		"rule 90":       {[]Filter{{Name: "a", Length: 1024, Rule90: true}}, nil, nil},
-		"sketch":        {[]Filter{{Name: "a", Length: 4096, Hashes: 3}}, nil, nil},
-		"a profile":     {Profile("standard"), nil, nil},
-		"plain":         {Plain(1024), nil, []string{`filter "record" is a Bloom filter that is not folded`}},
-		"only balanced": {[]Filter{{Name: "a", Length: 1024, Balance: true, Noise: 0.05}}, nil, []string{"not folded"}},
-		"one hash":      {[]Filter{{Name: "a", Length: 1024, Hashes: 1}}, nil, []string{"one hash"}},
-		"one field":     {[]Filter{{Name: "a", Length: 1024, Fold: 1, Fields: []string{"surname"}}, {Name: "b", Length: 1024, Fold: 1, Fields: all}}, nil, []string{`field "surname" alone`}},
-		"exact":         {folded, []string{"sex", "birth_date", "postcode", "surname"}, []string{`"sex"`, `"birth_date"`, `"postcode"`, `"surname"`}},
+		"folded":          {folded, []string{"nhs_number"}, nil},
+		"rule 90, folded": {[]Filter{{Name: "a", Length: 1024, Fold: 1, Rule90: true}}, nil, nil},
+		"sketch":          {[]Filter{{Name: "a", Length: 4096, Hashes: 3}}, nil, nil},
+		"a profile":       {Profile("standard"), nil, nil},
+		"plain":           {Plain(1024), nil, []string{`filter "record" is a Bloom filter that is not folded`}},
+		"only balanced":   {[]Filter{{Name: "a", Length: 1024, Balance: true, Noise: 0.05}}, nil, []string{"not folded"}},
+		"one hash":        {[]Filter{{Name: "a", Length: 1024, Hashes: 1}}, nil, []string{"too few hashes"}},
+		"two hashes":      {[]Filter{{Name: "a", Length: 1024, Hashes: 2}}, nil, []string{"too few hashes"}},
+		"folded once":     {[]Filter{{Name: "a", Length: 4096, Fold: 1}}, nil, []string{"folded too few times"}},
+		"rule 90 alone":   {[]Filter{{Name: "a", Length: 4096, Rule90: true}}, nil, []string{"folded too few times"}},
+		"low fill":        {[]Filter{{Name: "a", Length: 8192, Fill: 0.35, Fold: 2}}, nil, []string{"folded too few times"}},
+		"lower, thrice":   {[]Filter{{Name: "a", Length: 8192, Fill: 0.3, Fold: 3}}, nil, nil},
+		"one field":       {[]Filter{{Name: "a", Length: 1024, Fold: 2, Fields: []string{"surname"}}, {Name: "b", Length: 1024, Fold: 2, Fields: all}}, nil, []string{`field "surname" alone`}},
+		"exact":           {folded, []string{"sex", "birth_date", "postcode", "surname"}, []string{`"sex"`, `"birth_date"`, `"postcode"`, `"surname"`}},
 	} {
 		s := Schema{Project: "p", Fields: sixFields(), Filters: c.filters, Exact: c.exact}
 		if err := s.Check(); err != nil {

@@ -157,7 +157,7 @@ func (b *workbench) hash(fields []string) string {
 	}
 	writeKey(b.t, filepath.Join(dir, "project.key"), b.name)
 	for i, p := range b.parties {
-		mustHash(b.t, hashRun{extract: b.extracts[p], project: project, party: p, key: filepath.Join(dir, "project.key"), out: dir, acceptWeak: "measured", random: seeded(byte(50 + i))})
+		mustHash(b.t, hashRun{extract: b.extracts[p], project: project, party: p, key: filepath.Join(dir, "project.key"), out: dir, acceptWeak: "these people are invented", random: seeded(byte(50 + i))})
 	}
 	b.hashed[id] = dir
 	return dir

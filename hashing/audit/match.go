@@ -78,6 +78,8 @@ const blockRows = 32
 // way round. Scores are minus half the squared distance; of descriptors of length one that
 // is the correlation, less one.
 func nearestOf(ctx context.Context, x, y []float32, nx, ny, m int) (ofX, ofY []nearest, err error) {
+	x, _ = padded(x, nx, m)
+	y, m = padded(y, ny, m)
 	half := func(rows []float32, n int) []float32 {
 		out := make([]float32, n)
 		for i := range out {
@@ -95,15 +97,27 @@ func nearestOf(ctx context.Context, x, y []float32, nx, ny, m int) (ofX, ofY []n
 	err = parallel(ctx, (nx+blockRows-1)/blockRows, func(block int) error {
 		mine := slices.Repeat([]nearest{unseen}, ny)
 		from, to := block*blockRows, min(nx, (block+1)*blockRows)
-		var scores [4][2]float32
+		var four [4]*float32
+		var two [2]*float32
+		var products [8]float32
 		for j := 0; j < ny; j += 2 {
+			two = [2]*float32{&y[j*m], &y[min(j+1, ny-1)*m]}
 			for i := from; i < to; i += 4 {
-				dots(x, y, m, [4]int{i, min(i+1, nx-1), min(i+2, nx-1), min(i+3, nx-1)}, [2]int{j, min(j+1, ny-1)}, &scores)
+				for a := range four {
+					four[a] = &x[min(i+a, nx-1)*m]
+				}
+				dots(&four, &two, m, &products)
 				for a := range min(4, to-i) {
 					for b := range min(2, ny-j) {
-						s := scores[a][b] - hx[i+a] - hy[j+b]
-						ofX[i+a].see(int32(j+b), s)
-						mine[j+b].see(int32(i+a), s)
+						s := products[2*a+b] - hx[i+a] - hy[j+b]
+						// Both sides are seen in order, so that one no better than the second best changes
+						// nothing: nearly all of them, and this is the innermost loop.
+						if n := &ofX[i+a]; s > n.second {
+							n.see(int32(j+b), s)
+						}
+						if n := &mine[j+b]; s > n.second {
+							n.see(int32(i+a), s)
+						}
 					}
 				}
 			}
@@ -118,30 +132,6 @@ func nearestOf(ctx context.Context, x, y []float32, nx, ny, m int) (ofX, ofY []n
 		return nil
 	})
 	return ofX, ofY, err
-}
-
-// dots computes eight inner products at once, so that each number that is read is used
-// twice or four times.
-func dots(x, y []float32, m int, i [4]int, j [2]int, out *[4][2]float32) {
-	x0, x1, x2, x3 := x[i[0]*m:][:m], x[i[1]*m:][:m], x[i[2]*m:][:m], x[i[3]*m:][:m]
-	y0, y1 := y[j[0]*m:][:m], y[j[1]*m:][:m]
-	var s00, s01, s10, s11, s20, s21, s30, s31 float32
-	for k := range m {
-		a, b := y0[k], y1[k]
-		c := x0[k]
-		s00 += c * a
-		s01 += c * b
-		c = x1[k]
-		s10 += c * a
-		s11 += c * b
-		c = x2[k]
-		s20 += c * a
-		s21 += c * b
-		c = x3[k]
-		s30 += c * a
-		s31 += c * b
-	}
-	*out = [4][2]float32{{s00, s01}, {s10, s11}, {s20, s21}, {s30, s31}}
 }
 
 // claim is a pair that are each other's nearest, and how sure that is. For a correlation

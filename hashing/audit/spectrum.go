@@ -56,11 +56,12 @@ func newCloud(ctx context.Context, s *side, v view, r *rand.Rand) (*cloud, error
 			}
 		}
 	}
-	// Columns of q, each of n, are the axes.
+	a, wide := padded(a, n, n)
+	// Columns of q, each of n and zeros after them, are the axes.
 	q := make([][]float32, k)
 	for c := range q {
-		q[c] = make([]float32, n)
-		for i := range q[c] {
+		q[c] = make([]float32, wide)
+		for i := range n {
 			q[c][i] = float32(r.NormFloat64())
 		}
 	}
@@ -69,16 +70,23 @@ func newCloud(ctx context.Context, s *side, v view, r *rand.Rand) (*cloud, error
 	for range cloudTurns {
 		next := make([][]float32, k)
 		for c := range next {
-			next[c] = make([]float32, n)
+			next[c] = make([]float32, wide)
 		}
-		err := parallel(ctx, n, func(i int) error {
-			row := a[i*n:][:n]
-			for c := range k {
-				var sum float32
-				for j, x := range q[c] {
-					sum += row[j] * x
+		err := parallel(ctx, (n+1)/2, func(half int) error {
+			i := [2]int{2 * half, min(2*half+1, n-1)}
+			rows := [2]*float32{&a[i[0]*wide], &a[i[1]*wide]}
+			var out [8]float32
+			for c := 0; c < k; c += 4 {
+				var of [4]int
+				var axes [4]*float32
+				for d := range of {
+					of[d] = min(c+d, k-1)
+					axes[d] = &q[of[d]][0]
 				}
-				next[c][i] = sum
+				dots(&axes, &rows, wide, &out)
+				for d, to := range of {
+					next[to][i[0]], next[to][i[1]] = out[2*d], out[2*d+1]
+				}
 			}
 			return nil
 		})
@@ -103,7 +111,7 @@ func newCloud(ctx context.Context, s *side, v view, r *rand.Rand) (*cloud, error
 	out := &cloud{n: n, k: k, points: make([]float32, n*k)}
 	for to, c := range order {
 		scale := float32(math.Sqrt(max(0, lengths[c])))
-		for i, x := range q[c] {
+		for i, x := range q[c][:n] {
 			out.points[i*k+to] = x * scale
 		}
 	}

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 )
@@ -108,15 +109,13 @@ func tokenAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (Outcom
 // learn returns for each bit its weight for each learned token.
 func (s *scene) learn(ctx context.Context, learned []int, place func(record int) []int) ([][]float32, error) {
 	f := &s.t.Filters
-	has := make([][]bool, len(learned)) // by token, by seed
-	for j := range learned {
-		has[j] = make([]bool, len(s.seeds))
-	}
+	words := (len(s.seeds) + 63) / 64
+	has := make([]uint64, len(learned)*words) // by token, a bit for each seed
 	with := make([]float32, len(learned))
 	for i, q := range s.seeds {
 		for _, token := range place(s.known[q.p]) {
 			if j, ok := slices.BinarySearch(learned, token); ok {
-				has[j][i] = true
+				has[j*words+i/64] |= 1 << (i % 64)
 				with[j]++
 			}
 		}
@@ -124,22 +123,20 @@ func (s *scene) learn(ctx context.Context, learned []int, place func(record int)
 	weights := make([][]float32, f.Bits)
 	all := float32(len(s.seeds))
 	return weights, parallel(ctx, f.Bits, func(bit int) error {
-		bits := make([]float32, len(s.seeds))
-		ones := float32(0)
+		set := make([]uint64, words) // a bit for each seed
 		for i, q := range s.seeds {
-			bits[i] = float32(f.row(s.encoded[q.e])[bit/64] >> (bit % 64) & 1)
-			ones += bits[i]
+			set[i/64] |= f.row(s.encoded[q.e])[bit/64] >> (bit % 64) & 1 << (i % 64)
 		}
-		share := (ones + 1) / (all + 2)
+		count := float32(ones(set))
+		share := (count + 1) / (all + 2)
 		w := make([]float32, len(learned))
 		for j := range learned {
-			var both float32
-			for i, b := range bits {
-				if has[j][i] {
-					both += b
-				}
+			n := 0
+			for k, word := range has[j*words:][:words] {
+				n += bits.OnesCount64(word & set[k])
 			}
-			w[j] = (both/with[j] - (ones-both)/(all-with[j])) / (share * (1 - share))
+			both := float32(n)
+			w[j] = (both/with[j] - (count-both)/(all-with[j])) / (share * (1 - share))
 		}
 		weights[bit] = w
 		return nil
