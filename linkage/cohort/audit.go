@@ -81,9 +81,11 @@ type auditor struct {
 	last   map[[2]int]*world // target and direction -> the world that showed it safe
 
 	known map[[3]int]float64 // target, side, attacker -> what needs no release to be known
-	rough bool               // worlds are not kept, so that parts of persons do not matter
-	blind bool               // bounds are those of one who has not seen this release
-	tried map[[3]int]bool    // target, side, attacker -> a world was looked for
+	// zeros that are shown are thought of for hiding, where a mark may stand for them
+	ofZeros bool
+	rough   bool            // worlds are not kept, so that parts of persons do not matter
+	blind   bool            // bounds are those of one who has not seen this release
+	tried   map[[3]int]bool // target, side, attacker -> a world was looked for
 	// target, side -> it is safe from some attacker by a world in parts only
 	partial map[[2]int]bool
 

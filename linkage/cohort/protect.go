@@ -138,11 +138,16 @@ func (a *auditor) protect(o Options) (leak int) {
 			// safe before stay so.
 			for f := a.secure(i, side); f != nil; f = a.secure(i, side) {
 				next := a.hideNext(f)
-				if next < 0 {
+				switch {
+				case next >= 0:
+					a.why[next] = secondary
+				case a.zeroes && !a.ofZeros: // of all others there was nothing left
+					a.ofZeros = true
+				default:
 					return i
 				}
-				a.why[next] = secondary
 			}
+			a.ofZeros = false
 		}
 	}
 	return -1

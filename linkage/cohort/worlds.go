@@ -372,12 +372,13 @@ func (m *model) variable(i int) int {
 // confine sets the program's bounds to what an attacker knows.
 func (a *auditor) confine(m *model, attacker int) {
 	// Nobody can join a figure that is known to be 0. In a small borough that
-	// leaves few of the atoms, and programs are solved several times as quickly.
+	// leaves few of the atoms, and programs are solved several times as quickly. (A
+	// 0 that is thought of for hiding must stand in the way itself.)
 	none := make([]bool, len(a.list))
 	m.none = none
 	for i := range a.list {
 		_, high := a.bounds(i, attacker)
-		none[i] = high == 0
+		none[i] = high == 0 && !(a.ofZeros && a.why[i] == open)
 	}
 	for j := range m.atoms {
 		m.low[j], m.high[j] = -float64(m.base[j]), math.Inf(1)
