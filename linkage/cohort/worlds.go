@@ -462,11 +462,7 @@ func (a *auditor) solve(target, attacker int, goal float64) (w *world, reached f
 func (m *model) whole(target int, sign, goal float64) bool {
 	first := slices.Clone(m.value)
 	low, high := slices.Clone(m.low), slices.Clone(m.high)
-	shares := wholeShares[:]
-	if len(m.atoms) > wholeAtoms {
-		shares = shares[:1] // each takes seconds
-	}
-	for _, share := range shares {
+	for _, share := range wholeShares {
 		copy(m.value, first)
 		copy(m.low, low)
 		copy(m.high, high)
