@@ -108,8 +108,9 @@ type page struct {
 	Sizes   bars
 	Needs   *needTables // nil without needs
 	Asked   []askedLine
-	Told    bool // the figures are safe even from one who is told which are small
-	Parts   bool // some are safe by sums with parts of people only
+	Told    bool   // the figures are safe even from one who is told which are small
+	Parts   bool   // some are safe by sums with parts of people only
+	Hurried string // the tables that were hidden altogether
 	Rule    cohort.Rule
 	Says    string
 	Mark    string
@@ -181,6 +182,22 @@ type pairLine struct {
 	Figure     cell
 }
 
+// tablesInWords names tables of a release (see cohort.Row) as the page does.
+func tablesInWords(tables []string) string {
+	words := map[string]string{
+		"pair": "people in both of two services", "combination": "combinations of services", "at-least": "people known to so many services or more",
+		"need-party": "needs by service", "need-pair": "two needs together",
+	}
+	var out []string
+	for _, t := range tables {
+		if w, ok := words[t]; ok {
+			t = w
+		}
+		out = append(out, t)
+	}
+	return strings.Join(out, "; ")
+}
+
 func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 	if rel == nil || !rel.Total().Released() {
 		return nil, errors.New("there is no release to report on")
@@ -231,6 +248,7 @@ func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 	}
 	p.Asked = askedLines(rel, labels)
 	p.Told, p.Parts = rel.Audit().Told, rel.Audit().InParts > 0
+	p.Hurried = tablesInWords(rel.Audit().Hurried)
 	p.Summary = summary(rel, labels)
 	p.Hidden = hiddenShare(rel.Hidden(), p.Figures)
 	return p, nil

@@ -120,6 +120,9 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 	}
 	r.app.ui.sayf("wrote %s: %s; %s hidden", r.out, strings.TrimSuffix(rule.Says(), "."), plural(rel.Hidden(), "figure"))
 	r.app.ui.sayf("it is release %d in %s", number, r.ledger)
+	if len(rel.Audit().Hurried) > 0 {
+		r.app.ui.warnf("with so few persons for so many parties and needs, whole tables had to be hidden to be safe: the page names them\nfewer needs, or needs with fewer values, would leave more to show")
+	}
 	if r.json {
 		return rel, formats.WriteCountsJSON(r.app.ui.out, rel)
 	}
@@ -197,11 +200,19 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 	}
 	if e := m.Estimate; e.Precision != nil && e.Recall != nil {
 		about.Quality = []formats.ReportFact{
-			{Name: "Right links", Text: fmt.Sprintf("About %s in 100 links are thought to join records of one person.", perHundred(*e.Precision))},
-			{Name: "Found links", Text: fmt.Sprintf("About %s in 100 pairs of records of one person are thought to have been found.", perHundred(*e.Recall))},
+			{Name: "Right links", Text: fmt.Sprintf("About %s in 100 links%s are thought to join records of one person.", perHundred(*e.Precision), between(e.PrecisionInterval))},
+			{Name: "Found links", Text: fmt.Sprintf("About %s in 100 pairs of records of one person%s are thought to have been found.", perHundred(*e.Recall), between(e.RecallInterval))},
+		}
+		// The truth is said to lie in the widest range that the estimates allow.
+		precision, recall := *e.Precision, *e.Recall
+		if i := e.PrecisionInterval; i != nil {
+			precision = min(precision, i[0])
+		}
+		if i := e.RecallInterval; i != nil {
+			recall = min(recall, i[0])
 		}
 		for k := 2; k <= 3; k++ {
-			if low, high, ok := rel.Linked(k, *e.Precision, *e.Recall); ok {
+			if low, high, ok := rel.Linked(k, precision, recall); ok {
 				about.Quality = append(about.Quality, formats.ReportFact{Name: fmt.Sprintf("Known to %d or more", k),
 					Text: fmt.Sprintf("Shown are %s. Wrong links would make it too many and missed links too few: the truth is thought to be between %s and %s.", rel.AtLeast(k), thousands(low), thousands(high))})
 			}
@@ -229,6 +240,14 @@ func releaseSays(number int) string {
 		return "This is the first release of the project. Later ones will be held against it."
 	}
 	return fmt.Sprintf("This is release %d of the project. It was held against the earlier ones, so that what they tell together is no more than what each may tell.", number)
+}
+
+// between says how far a share may lie from its estimate.
+func between(interval *[2]float64) string {
+	if interval == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (between %.0f and %.0f)", 100*interval[0], 100*interval[1])
 }
 
 func perHundred(x float64) string {

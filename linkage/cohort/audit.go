@@ -57,6 +57,9 @@ type Audit struct {
 	// Told is true when the figures are safe even from an attacker who is told
 	// which marks stand for small figures.
 	Told bool
+	// Hurried names tables (see Row) of which every figure above 0 was hidden, since
+	// showing them to be safe one by one took too long.
+	Hurried []string
 }
 
 // Attackers are numbered: party p is p.
@@ -78,11 +81,17 @@ type auditor struct {
 	last   map[[2]int]*world // target and direction -> the world that showed it safe
 
 	known map[[3]int]float64 // target, side, attacker -> what needs no release to be known
-	rough bool               // worlds are not kept, so that parts of persons do not matter
-	blind bool               // bounds are those of one who has not seen this release
-	tried map[[3]int]bool    // target, side, attacker -> a world was looked for
+	// zeros that are shown are thought of for hiding, where a mark may stand for them
+	ofZeros bool
+	rough   bool            // worlds are not kept, so that parts of persons do not matter
+	blind   bool            // bounds are those of one who has not seen this release
+	tried   map[[3]int]bool // target, side, attacker -> a world was looked for
 	// target, side -> it is safe from some attacker by a world in parts only
 	partial map[[2]int]bool
+
+	spent    int // work done so far, see program.spent
+	patience int // see usualPatience
+	hurried  int // of hurries, how many were needed
 
 	categories []needRule
 	combined   map[uint64]int // persons of each exact combination
@@ -103,7 +112,7 @@ type needRule struct {
 }
 
 func newAuditor(s *sheet, told bool) *auditor {
-	a := &auditor{sheet: s, told: told, last: make(map[[2]int]*world), known: make(map[[3]int]float64), tried: make(map[[3]int]bool),
+	a := &auditor{sheet: s, told: told, patience: usualPatience, last: make(map[[2]int]*world), known: make(map[[3]int]float64), tried: make(map[[3]int]bool),
 		partial: make(map[[2]int]bool), combined: s.combinationCounts(), persons: make(map[atom]int)}
 	for _, w := range s.atoms {
 		a.persons[w.atom] = w.n

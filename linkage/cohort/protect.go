@@ -35,6 +35,8 @@ type Options struct {
 	// linkage no longer has. Without it such a release is refused: by comparing
 	// the two, readers may learn of those who left.
 	Forget bool
+
+	patience int // see usualPatience, which 0 stands for
 }
 
 // ErrUnsafe is returned when no way of hiding figures made a release safe.
@@ -50,6 +52,10 @@ var ErrUnsafe = errors.New("no release of these counts can be shown to be safe; 
 // knows both to be at most 7. Then so that it is safe from one who knows of a
 // mark what a reader knows, that it stands for 1 or more. And at last with
 // marks that may stand for 0 too, when zeros are hidden like other figures.
+//
+// With few persons, many parties and many needs, showing each figure to be safe
+// could take hours. After some seconds whole tables are hidden instead (see
+// Audit.Hurried).
 func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 	if c == nil || c.see == nil {
 		return nil, errors.New("there are no counts to protect")
@@ -73,6 +79,9 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 		s.primary()
 		s.keepHidden()
 		a := newAuditor(s, try.told)
+		if o.patience > 0 {
+			a.patience = o.patience
+		}
 		if leak := a.protect(o); leak >= 0 {
 			leaks = []string{s.list[leak].String(s)}
 			continue
@@ -118,19 +127,56 @@ func (a *auditor) protect(o Options) (leak int) {
 		if o.Progress != nil {
 			o.Progress(n, len(targets))
 		}
+		for a.hurried < len(hurries) && a.late(a.hurried) {
+			a.hurry()
+		}
+		if a.late(lateAt) {
+			return i
+		}
 		for side := range 2 {
 			// Hiding more never makes a world impossible, so those that were
 			// safe before stay so.
 			for f := a.secure(i, side); f != nil; f = a.secure(i, side) {
 				next := a.hideNext(f)
-				if next < 0 {
+				switch {
+				case next >= 0:
+					a.why[next] = secondary
+				case a.zeroes && !a.ofZeros: // of all others there was nothing left
+					a.ofZeros = true
+				default:
 					return i
 				}
-				a.why[next] = secondary
 			}
+			a.ofZeros = false
 		}
 	}
 	return -1
+}
+
+// usualPatience is half the work after which Protect begins to hide whole tables: in
+// all, some six seconds of a laptop. It is counted and not timed, so that the same
+// counts give the same release on every machine.
+const usualPatience = 300_000_000
+
+// hurries are the tables that are hidden then, and half as much work later, and once
+// more. What is left is quickly shown to be safe, as little stands in the way. Half
+// as much later worlds are no longer made whole, and at lateAt nothing is released.
+var hurries = [...][]table{{needPairs, combinations, atLeast}, {needParties}, {pairs}}
+
+const lateAt = 2 * len(hurries)
+
+// late reports whether so many halves of patience have gone by since the first two.
+func (a *auditor) late(halves int) bool { return a.spent > (halves+2)*a.patience }
+
+// hurry hides every figure of some tables that is above 0, or every one where a mark
+// may stand for 0.
+func (a *auditor) hurry() {
+	for i, f := range a.list {
+		if a.why[i] == open && (a.exact[i] > 0 || a.zeroes) && slices.Contains(hurries[a.hurried], f.table) {
+			a.why[i], a.ruled[i] = secondary, true
+		}
+	}
+	a.hurried++
 }
 
 // hideNext chooses the figure to hide for one that is not safe: of those that
@@ -184,6 +230,9 @@ func (a *auditor) prune() {
 		return -1
 	})
 	for _, i := range hiddenToo {
+		if a.late(0) {
+			return
+		}
 		a.why[i] = open
 		for _, t := range targets {
 			if a.secure(t, 0) != nil || a.secure(t, 1) != nil {
@@ -423,6 +472,11 @@ func (s *sheet) release(a *auditor) *Release {
 	})
 	r.account = func() []Held { return held }
 	r.audit = Audit{Figures: len(r.order), Told: a.told, Worlds: len(a.worlds) - 1, InParts: a.inParts()}
+	for _, ts := range hurries[:a.hurried] {
+		for _, t := range ts {
+			r.audit.Hurried = append(r.audit.Hurried, tableNames[t])
+		}
+	}
 	for _, h := range held {
 		if h.Why == Primary {
 			r.audit.Primary++

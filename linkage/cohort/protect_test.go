@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -348,6 +350,46 @@ func fewest(c *Counts, r Rule, most int) int {
 		}
 	}
 	return most
+}
+
+// When its patience is gone, Protect hides whole tables, and what it then releases is
+// safe, and comes out again.
+func TestProtectInAHurry(t *testing.T) {
+	c := boroughCounts(t, 9, 1500, demoNeeds)
+	slow := protectWith(t, c, Options{})
+	if h := slow.Audit().Hurried; len(h) > 0 {
+		t.Fatalf("tables %q were hidden although there was time", h)
+	}
+	o, fast := Options{patience: usualPatience}, slow
+	for len(fast.Audit().Hurried) == 0 {
+		o.patience /= 2
+		fast = protectWith(t, c, o)
+	}
+	whole := fast.Audit().Hurried
+	marks := 0
+	for _, row := range fast.Rows() {
+		if v, ok := row.Figure.Value(); ok && v > 0 && slices.Contains(whole, row.Table) {
+			t.Errorf("a figure of table %q is shown as %d", row.Table, v)
+		} else if !ok {
+			marks++
+		}
+	}
+	if marks <= slow.Hidden() {
+		t.Errorf("%d figures are hidden in a hurry, %d at leisure", marks, slow.Hidden())
+	}
+	o.Earlier = []Earlier{asSeen(fast, true)}
+	if again := protectWith(t, c, o); !reflect.DeepEqual(again.Rows(), fast.Rows()) {
+		t.Error("the second release differs from the first")
+	}
+}
+
+func protectWith(t *testing.T, c *Counts, o Options) *Release {
+	t.Helper()
+	rel, err := Protect(c, presets[0], o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rel
 }
 
 func TestProtectReportsProgress(t *testing.T) {

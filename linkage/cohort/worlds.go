@@ -1,6 +1,7 @@
 package cohort
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
 	"slices"
@@ -20,6 +21,7 @@ type model struct {
 	capped  []uint64 // rows after those of figures: combinations that are not listed
 	base    []int    // column -> persons of the atom
 	touches [][]int  // column -> figures that count it
+	none    []bool   // figures that the attacker knows to be 0
 }
 
 // Up to wholeAtoms atoms are looked at all together; more are not.
@@ -194,6 +196,102 @@ func (a *auditor) near(f figure) []atom {
 	return out
 }
 
+// How often a program that falls short is made wider, and by how many atoms; how
+// many atoms are looked at for neighbours.
+const (
+	maxWider    = 8
+	widerAtoms  = 60
+	widerStarts = 60
+)
+
+// further returns atoms that would let a program which fell short go further: of
+// the neighbours of its atoms those that the prices of its last step speak for
+// (column generation; which of all atoms is best is hard to say, and neighbours of
+// the best ones that are known, and of those, do).
+func (a *auditor) further(m *model, target int, sign float64) []atom {
+	at := m.place[target]
+	if a.few != nil || at < 0 {
+		return nil
+	}
+	known := make(map[atom]bool, len(m.atoms))
+	for _, x := range m.atoms {
+		known[x] = true
+	}
+	type priced struct {
+		atom
+		price float64
+	}
+	order := func(x, y priced) int {
+		return cmp.Or(cmp.Compare(y.price, x.price), cmp.Compare(x.parties, y.parties), cmp.Compare(x.needs, y.needs))
+	}
+	y := m.inverse[at*m.rows : (at+1)*m.rows]
+	var rows []int // that have a price, or that nobody can join
+	for i, r := range m.rowOf {
+		if r >= 0 && math.Abs(y[r]) > priceTolerance || m.none[i] {
+			rows = append(rows, i)
+		}
+	}
+	price := func(x atom) (float64, bool) {
+		sum := 0.0
+		for _, i := range rows {
+			if a.list[i].covers(x) {
+				if m.none[i] {
+					return 0, false
+				}
+				sum += y[m.rowOf[i]]
+			}
+		}
+		for k, p := range m.capped {
+			if x.parties == p {
+				sum += y[len(m.figures)+k]
+			}
+		}
+		return -sign * sum, true
+	}
+	var starts []priced
+	for _, x := range m.atoms {
+		if d, ok := price(x); ok {
+			starts = append(starts, priced{x, d})
+		}
+	}
+	var out []priced
+	for range 2 {
+		slices.SortFunc(starts, order)
+		starts = starts[:min(len(starts), widerStarts)]
+		var next []priced
+		for _, s := range starts {
+			for p := range a.parties {
+				next = append(next, priced{atom: atom{s.parties ^ 1<<p, s.needs}})
+			}
+			for b := range a.width {
+				for _, needs := range a.variants(s.needs, 1<<b) {
+					next = append(next, priced{atom: atom{s.parties, needs}})
+				}
+			}
+		}
+		starts = starts[:0]
+		for _, x := range next {
+			if known[x.atom] || !a.possible(x.atom) {
+				continue
+			}
+			known[x.atom] = true
+			if d, ok := price(x.atom); ok {
+				x.price = d
+				starts = append(starts, x)
+				if d > priceTolerance {
+					out = append(out, x)
+				}
+			}
+		}
+	}
+	slices.SortFunc(out, order)
+	var atoms []atom
+	for _, x := range out[:min(len(out), widerAtoms)] {
+		atoms = append(atoms, x.atom)
+	}
+	return atoms
+}
+
 // variants returns needs with every choice of the bits of change, and for a
 // category of which nobody has two, with the value exchanged for another.
 func (a *auditor) variants(needs, change uint64) []uint64 {
@@ -258,6 +356,8 @@ func (a *auditor) build(atoms []atom) *model {
 		}
 	}
 	m.program = newProgram(cols, len(m.figures)+len(m.capped))
+	m.spent = &a.spent
+	a.spent += len(atoms) * len(a.list) / 16
 	return m
 }
 
@@ -271,8 +371,23 @@ func (m *model) variable(i int) int {
 
 // confine sets the program's bounds to what an attacker knows.
 func (a *auditor) confine(m *model, attacker int) {
+	// Nobody can join a figure that is known to be 0. In a small borough that
+	// leaves few of the atoms, and programs are solved several times as quickly. (A
+	// 0 that is thought of for hiding must stand in the way itself.)
+	none := make([]bool, len(a.list))
+	m.none = none
+	for i := range a.list {
+		_, high := a.bounds(i, attacker)
+		none[i] = high == 0 && !(a.ofZeros && a.why[i] == open)
+	}
 	for j := range m.atoms {
 		m.low[j], m.high[j] = -float64(m.base[j]), math.Inf(1)
+		for _, i := range m.touches[j] {
+			if none[i] {
+				m.high[j] = 0
+				break
+			}
+		}
 	}
 	for i, p := range m.capped {
 		v := len(m.atoms) + len(m.figures) + i
@@ -301,6 +416,7 @@ func (a *auditor) confine(m *model, attacker int) {
 // target is goal. Failing that it returns the figures that stand in the way and
 // how near it came.
 func (a *auditor) solve(target, attacker int, goal float64) (w *world, reached float64, stops []int) {
+	wider := 0
 	for {
 		m := a.model(target)
 		v := m.variable(target)
@@ -314,9 +430,16 @@ func (a *auditor) solve(target, attacker int, goal float64) (w *world, reached f
 		}
 		reached, variables := m.push(v, sign, distance)
 		if reached < distance-1e-6 {
+			if !a.rough && wider < maxWider {
+				if more := a.further(m, v, sign); len(more) > 0 {
+					wider++
+					a.latest = a.build(append(m.atoms, more...))
+					continue
+				}
+			}
 			return nil, reached, a.figuresOf(m, variables)
 		}
-		whole := a.rough || a.blind || m.whole(v, sign, distance)
+		whole := a.rough || a.blind || !a.late(len(hurries)) && m.whole(v, sign, distance)
 		w, large := a.add(m)
 		if large != nil && !a.blind {
 			// Few combinations ever grow so, and a row for each would be slow.
@@ -339,11 +462,7 @@ func (a *auditor) solve(target, attacker int, goal float64) (w *world, reached f
 func (m *model) whole(target int, sign, goal float64) bool {
 	first := slices.Clone(m.value)
 	low, high := slices.Clone(m.low), slices.Clone(m.high)
-	shares := wholeShares[:]
-	if len(m.atoms) > wholeAtoms {
-		shares = shares[:1] // each takes seconds
-	}
-	for _, share := range shares {
+	for _, share := range wholeShares {
 		copy(m.value, first)
 		copy(m.low, low)
 		copy(m.high, high)
