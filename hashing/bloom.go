@@ -58,9 +58,17 @@ type bloomEncoder struct {
 	tellers []*teller
 	bits    []uint64 // of the record, before hardening; nil where there is none
 	harden  *hardener
+	wait    [][]uint64 // patterns of the record that are not in yet: fewer than atOnce
 }
 
-func (e *bloomEncoder) begin() { clear(e.bits) }
+// atOnce is how many patterns are joined to a record in one pass over its bits, which are
+// then loaded and stored once for all of them.
+const atOnce = 4
+
+func (e *bloomEncoder) begin() {
+	clear(e.bits)
+	e.wait = e.wait[:0]
+}
 
 func (e *bloomEncoder) add(field int, t *tokenList, dst []uint64) {
 	if e.bits != nil {
@@ -68,17 +76,41 @@ func (e *bloomEncoder) add(field int, t *tokenList, dst []uint64) {
 	}
 	teller, from := e.tellers[field], 0
 	for _, to := range t.ends {
-		pattern := teller.pattern(t.text[from:to])
-		bits := dst[:len(pattern)]
-		for i, w := range pattern {
-			bits[i] |= w
+		if e.wait = append(e.wait, teller.pattern(t.text[from:to])); len(e.wait) == atOnce {
+			joinFour(dst, e.wait[0], e.wait[1], e.wait[2], e.wait[3])
+			e.wait = e.wait[:0]
 		}
 		from = to
 	}
 }
 
 func (e *bloomEncoder) end(dst []uint64) {
+	bits := dst
+	if e.bits != nil {
+		bits = e.bits
+	}
+	for _, pattern := range e.wait {
+		for i, w := range pattern {
+			bits[i] |= w
+		}
+	}
 	if e.harden != nil {
 		e.harden.apply(e.bits, dst)
+	}
+}
+
+// joinFour sets in bits those of four patterns of one length. It takes four words of each at a
+// time, in arrays, so that no index is checked but at the beginning.
+func joinFour(bits, a, b, c, d []uint64) {
+	for len(a) >= 4 && len(b) >= 4 && len(c) >= 4 && len(d) >= 4 && len(bits) >= 4 {
+		x, p, q, r, s := (*[4]uint64)(bits), (*[4]uint64)(a), (*[4]uint64)(b), (*[4]uint64)(c), (*[4]uint64)(d)
+		x[0] |= p[0] | q[0] | r[0] | s[0]
+		x[1] |= p[1] | q[1] | r[1] | s[1]
+		x[2] |= p[2] | q[2] | r[2] | s[2]
+		x[3] |= p[3] | q[3] | r[3] | s[3]
+		bits, a, b, c, d = bits[4:], a[4:], b[4:], c[4:], d[4:]
+	}
+	for i := range a {
+		bits[i] |= a[i] | b[i] | c[i] | d[i]
 	}
 }

@@ -47,6 +47,10 @@ func (a *app) checkFilters(sent []audit.Sent, reason string) (weak []string, err
 	return weak, nil
 }
 
+// mostLooked is how many records hash looks at, evenly spread: a quarter of what audit does, so
+// that a partner's laptop need not hold them beside all else.
+const mostLooked = mostRecords / 4
+
 // sentOfBatches gathers what hash has made of the records that can be used, evenly spread
 // ones where there are more than are looked at. row returns all filters of a row of a batch,
 // so many words together, in dst where it has to. A record without values for one of several filters
@@ -60,7 +64,7 @@ func sentOfBatches(batches []*batch, layouts []formats.FilterLayout, words int, 
 			}
 		}
 	}
-	step := max(1, (usable+mostRecords-1)/mostRecords)
+	step := max(1, (usable+mostLooked-1)/mostLooked)
 	rows, dst := make([][]uint64, len(layouts)), make([]uint64, words)
 	seen := 0
 	for _, b := range batches {

@@ -64,8 +64,8 @@ func TestPreviousThroughFiles(t *testing.T) {
 	old := slices.DeleteFunc(slices.Clone(all), func(f string) bool { return f == files["ccg"] })
 	at := func(name string) string { return filepath.Join(dir, name) }
 
-	whole, wholeLinked := mustLink(t, linkRun{files: all, threshold: "0.8", out: at("whole")})
-	first, firstLinked := mustLink(t, linkRun{files: old, threshold: "0.8", out: at("first")})
+	whole, wholeLinked := mustLink(t, linkRun{files: all, threshold: "0.88", out: at("whole")})
+	first, firstLinked := mustLink(t, linkRun{files: old, threshold: "0.88", out: at("first")})
 	slices.Reverse(all)
 	added, addedLinked := mustLink(t, linkRun{files: all, previous: at("first"), out: at("added")})
 
@@ -115,7 +115,7 @@ func TestPreviousThroughFiles(t *testing.T) {
 
 	// One party after another, from a linkage of one: the same persons in the end, and each party's own IDs.
 	one := []string{files["council"]}
-	mustLink(t, linkRun{files: one, threshold: "0.8", out: at("step-1")})
+	mustLink(t, linkRun{files: one, threshold: "0.88", out: at("step-1")})
 	var last *formats.Linked
 	for i, f := range slices.DeleteFunc(slices.Clone(all), func(f string) bool { return f == one[0] }) {
 		one = append(one, f)

@@ -14,9 +14,9 @@ import (
 // beside the output, encrypted under a key that is drawn for the run and is nowhere but in
 // memory: filters never touch the disk readable, and what a power cut leaves there is noise.
 
-// defaultMemory is how many bytes of filters are kept in memory: those of a million records
-// under the longest profile.
-const defaultMemory = 512 << 20
+// defaultMemory is how many bytes of filters are kept in memory: those of a quarter of a
+// million records under the longer profile, on a practice's laptop. A borough's go to disk.
+const defaultMemory = 128 << 20
 
 // spill keeps the filters of batches beyond a limit on disk. keep may be called by many at
 // the same time, and before row.
