@@ -297,14 +297,14 @@ func TestSentOfBatches(t *testing.T) {
 	}
 	// Of more records than are looked at, evenly spread ones.
 	many := &batch{}
-	for i := range mostRecords*2 + 5 {
+	for i := range mostLooked*2 + 5 {
 		many.bits, many.ok = append(many.bits, uint64(i+1)), append(many.ok, true)
 	}
 	if got, err = sentOfBatches([]*batch{many}, layouts[1:], 1, row); err != nil {
 		t.Fatal(err)
 	}
 	rows := got[0].Rows
-	if len(rows) > mostRecords || len(rows) < mostRecords/2 || rows[len(rows)-1] < mostRecords*2-5 {
+	if len(rows) > mostLooked || len(rows) < mostLooked/2 || rows[len(rows)-1] < mostLooked*2-5 {
 		t.Errorf("%d rows, the last is that of record %d", len(rows), rows[len(rows)-1])
 	}
 	many.bits[0] = 0xbad
