@@ -47,9 +47,9 @@ func (a *app) checkFilters(sent []audit.Sent, reason string) (weak []string, err
 	return weak, nil
 }
 
-// mostLooked is how many records hash looks at, evenly spread: a quarter of what audit does, so
+// mostLooked is how many records hash looks at, evenly spread: a tenth of what audit does, so
 // that a partner's laptop need not hold them beside all else.
-const mostLooked = mostRecords / 4
+const mostLooked = mostRecords / 10
 
 // sentOfBatches gathers what hash has made of the records that can be used, evenly spread
 // ones where there are more than are looked at. row returns all filters of a row of a batch,
