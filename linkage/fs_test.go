@@ -12,9 +12,7 @@ import (
 // drawWitness has levels with any counts.
 func drawWitness(t *rapid.T) *witness {
 	edges := []int{0}
-	for _, k := range rapid.SliceOfNDistinct(rapid.IntRange(1, grid), 1, 20, rapid.ID).Draw(t, "edges") {
-		edges = append(edges, k)
-	}
+	edges = append(edges, rapid.SliceOfNDistinct(rapid.IntRange(1, grid), 1, 20, rapid.ID).Draw(t, "edges")...)
 	slices.Sort(edges)
 	w := &witness{edges: edges, own: 1, weight: make([]float64, len(edges))}
 	for range edges {

@@ -54,10 +54,8 @@ type link struct {
 // bits differ by two units or more.
 const scoreUnit = 1 << 36
 
-// averageUnit is one in averages; the finer steps are there because averages of many
-// pairs lie closer together than scores.
-const averageUnit = scoreUnit << finer
-
+// finer is by how many binary places averages are kept finer than scores: those of many pairs
+// lie closer together.
 const finer = 24
 
 func units(score float64) uint64 { return uint64(score*scoreUnit + 0.5) }

@@ -184,9 +184,7 @@ func (u *auditRun) writePage(found *audited) error {
 		Facts: []formats.ReportFact{{Name: "project", Text: found.Project}, {Name: "party", Text: found.Party}, {Name: "records", Text: auditedRecords(found)}, {Name: "key", Text: found.Key}},
 		Todo:  todoOf(found), AtPartner: found.Attacks != nil, PassTo: audit.AttackPassTo, FailFrom: audit.AttackFailFrom,
 	}
-	for _, w := range found.Weak {
-		page.Weak = append(page.Weak, w)
-	}
+	page.Weak = append(page.Weak, found.Weak...)
 	for _, f := range found.Attacks {
 		table := formats.AuditFilter{Name: f.Filter, Encoding: f.Encoding}
 		for _, v := range f.Verdicts {

@@ -71,7 +71,6 @@ type explainRun struct {
 	least        int
 	broken, json bool
 	html         string
-	invented     bool // the people are: the page says so
 	l            *formats.Linked
 	x            *linkage.Explainer
 }
