@@ -40,12 +40,12 @@ func Plain(length int) []Filter { return []Filter{{Name: RecordFilter, Length: l
 
 // profiles has the filters of each profile by its name; a project that chooses one needs no
 // course in cryptanalysis. What they withstand, and what they cost, is measured: see
-// testdata/profiles/README.md. Both are folded twice at half fill, where two strangers'
-// filters differ in half of their bits as far as can be seen. high is half as long as
-// standard, which shows an attacker less, and the linkage unit too.
+// testdata/profiles/README.md. In standard, folded twice at half fill, two strangers' filters
+// differ in half of their bits as far as can be seen. In high every bit is the XOR of eight in
+// place of four: less is left of a likeness that is not near, for twice the bits.
 var profiles = map[string][]Filter{
-	"standard": {{Name: RecordFilter, Length: 16384, Fill: 0.5, Fold: 2}},
-	"high":     {{Name: RecordFilter, Length: 8192, Fill: 0.5, Fold: 2}},
+	"standard": {{Name: RecordFilter, Length: 8192, Fill: 0.5, Fold: 2}},
+	"high":     {{Name: RecordFilter, Length: 32768, Fill: 0.27, Fold: 3}},
 }
 
 // Profile returns the filters of a profile, nil for an unknown one.

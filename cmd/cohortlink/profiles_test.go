@@ -57,6 +57,7 @@ var profileEncodings = []struct {
 	{"sketch 16384/4", hashing.Filter{Length: 16384, Hashes: 4}},
 	{"fold three times, 65536 at .3", hashing.Filter{Length: 65536, Fill: 0.3, Fold: 3}},
 	{"fold three times, 32768 at .27", hashing.Filter{Length: 32768, Fill: 0.27, Fold: 3}},
+	{"fold three times, 32768 at .25", hashing.Filter{Length: 32768, Fill: 0.25, Fold: 3}},
 	{"fold three times, 65536 at .27", hashing.Filter{Length: 65536, Fill: 0.27, Fold: 3}},
 	{"surname alone", hashing.Filter{Length: 1024, Fields: []string{"surname"}}},
 }
