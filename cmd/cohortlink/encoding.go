@@ -6,6 +6,7 @@ import (
 	"cohortlink/formats"
 	"cohortlink/hashing"
 	"cohortlink/hashing/clkhash"
+	"cohortlink/linkage"
 )
 
 // encoding is what a project's records become. One of native and clkhash is there.
@@ -21,11 +22,27 @@ type encoding struct {
 	noisy   bool     // the same record hashed twice gives different bits
 }
 
-// encodingOf is the encoding of the project that was read from a path.
+// encodingOf is the encoding of the project that was read from a path. Filters that no unit
+// could link are refused here, before anybody hashes.
 func encodingOf(p *formats.Project, path string) (*encoding, error) {
+	read := nativeEncodingOf
 	if p.Encoding.Profile == clkhashProfile {
-		return clkhashEncodingOf(p, path)
+		read = clkhashEncodingOf
 	}
+	e, err := read(p, path)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range e.filters {
+		// A CLK may be of any length, and is linked with zeros up to the next whole word.
+		if err := linkage.CheckSimilarity(f.Similarity, (f.Bits+63)/64*64); err != nil {
+			return nil, errorf("%s: filter %s: %w", path, f.Name, err)
+		}
+	}
+	return e, nil
+}
+
+func nativeEncodingOf(p *formats.Project, path string) (*encoding, error) {
 	s, err := schemaOf(p)
 	if err != nil {
 		return nil, errorf("%s: %w", path, err)
