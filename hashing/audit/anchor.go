@@ -15,12 +15,17 @@ type scene struct {
 	encoded    []int // record of each place of e
 	known      []int // record of each place of p
 	seeds      []pair
-	overlapped []pair // in both, seeds aside
+	overlapped []pair    // in both, seeds aside
+	shuffled   [][]int32 // orders of overlapped: truths that are not so, by which chance is told
 }
+
+// shuffles are how many false truths every round is graded by as well.
+const shuffles = 20
 
 // newScene draws a scene: of n records, n/(2-overlap) are on either side, so that all
 // are on one. Of those on both, at most half are anchors.
 func newScene(t *Target, a Attack, r *rand.Rand) (*scene, error) {
+	apart := rand.New(rand.NewPCG(shuffles, uint64(len(t.Values)))) // no attack is to depend on it
 	n := len(t.Values)
 	each := int(float64(n) / (2 - a.Overlap))
 	both := int(float64(each) * a.Overlap)
@@ -40,6 +45,14 @@ func newScene(t *Target, a Attack, r *rand.Rand) (*scene, error) {
 	}
 	anchors := min(a.Anchors, len(s.overlapped)/2)
 	s.seeds, s.overlapped = s.overlapped[:anchors], s.overlapped[anchors:]
+	for range shuffles {
+		order := make([]int32, len(s.overlapped))
+		for i := range order {
+			order[i] = int32(i)
+		}
+		apart.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		s.shuffled = append(s.shuffled, order)
+	}
 	var err error
 	if s.e, err = newSide(s.encoded, t.Filters); err == nil {
 		s.p, err = newSide(s.known, t.Own...)
@@ -61,6 +74,15 @@ func (s *scene) grade(ofE []nearest, claims []claim) Outcome {
 		if p := ofE[q.e].best; p >= 0 && s.right(pair{q.e, p}) {
 			o.Right++
 		}
+	}
+	for _, order := range s.shuffled {
+		right := 0
+		for i, q := range s.overlapped {
+			if p := ofE[q.e].best; p >= 0 && s.right(pair{s.overlapped[order[i]].e, p}) {
+				right++
+			}
+		}
+		o.byChance = append(o.byChance, right)
 	}
 	seeded := map[int32]bool{}
 	for _, q := range s.seeds {
@@ -153,9 +175,7 @@ func (s *scene) grow(ctx context.Context, start []pair, g growth) (best Outcome,
 		claims := mutual(ofE, ofP, g.metric)
 		o := s.grade(ofE, claims)
 		o.Variant = g.String()
-		if o.Right > best.Right || best.Tried == 0 {
-			best = o
-		}
+		best.take(o)
 		next := min(int(g.times*float64(max(len(anchors), 10))), s.anchorsFor())
 		seeded := map[int32]bool{}
 		chosen := slices.Clone(s.seeds)
@@ -201,14 +221,12 @@ func anchorAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (Outco
 // best grows in each way from the same start, and returns what recovered most.
 func (s *scene) best(ctx context.Context, start []pair, ways []growth) (best Outcome, err error) {
 	best.Tried = len(s.overlapped)
-	for i, g := range ways {
+	for _, g := range ways {
 		o, err := s.grow(ctx, start, g)
 		if err != nil {
 			return best, err
 		}
-		if i == 0 || o.Right > best.Right {
-			best = o
-		}
+		best.take(o)
 		if best.Right == best.Tried {
 			break
 		}

@@ -31,6 +31,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"cohortlink/hashing"
 	"cohortlink/hashing/norm"
@@ -213,8 +214,28 @@ type Outcome struct {
 	// AUC of Tokens: how well it tells whether an unseen filter's record has a token, mean
 	// over tokens; 0.5 is guessing, 1 is certainty.
 	AUC float64 `json:"auc,omitempty"`
+	// Chance is how many of those tried the same attack gets right on average where everybody
+	// is taken for somebody else: the variant and the round that do best are told from the
+	// truth, false ones too. 0 for attacks that choose nothing.
+	Chance float64 `json:"chance,omitempty"`
 	// Detail says more in plain words, and no value of a person.
 	Detail string `json:"detail,omitempty"`
+
+	byChance []int // right by each shuffled truth
+}
+
+// take replaces an outcome by that of another try, if more was recovered by it. Under
+// each shuffled truth the better of the two is kept as well, as an attacker would who
+// believed it.
+func (o *Outcome) take(other Outcome) {
+	chance := slices.Clone(other.byChance)
+	for i, right := range o.byChance {
+		chance[i] = max(chance[i], right)
+	}
+	if other.Right > o.Right || o.Variant == "" {
+		*o = other
+	}
+	o.byChance = chance
 }
 
 // Share is the share of the records tried that were recovered, 0 where none was tried.
@@ -254,5 +275,8 @@ func Run(ctx context.Context, t *Target, a Attack, seed uint64) (Outcome, error)
 	a.Version = versions[a.Name]
 	o, err := run(ctx, t, a, rand.New(rand.NewPCG(seed, 0xa77ac)))
 	o.Attack = a
+	for _, right := range o.byChance {
+		o.Chance += float64(right) / float64(len(o.byChance))
+	}
 	return o, err
 }

@@ -37,11 +37,12 @@ func graphAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (best O
 			return nil
 		}
 		o, err := s.best(ctx, start, ways)
-		if o.Right > best.Right || best.Variant == "" {
-			best = o
-			best.Variant = how + "; " + o.Variant
+		if err != nil {
+			return err
 		}
-		return err
+		o.Variant = how + "; " + o.Variant
+		best.take(o)
+		return nil
 	}
 	v := views(t.Filters.Similarity)[0]
 	ways := []growth{{v, correlation, 1.5}, {v, euclidean, 1.5}}

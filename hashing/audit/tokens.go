@@ -102,7 +102,7 @@ func tokenAttack(ctx context.Context, t *Target, a Attack, r *rand.Rand) (Outcom
 		return o, err
 	}
 	graded := s.grade(guesses, nil)
-	o.Tried, o.Right = graded.Tried, graded.Right
+	o.Tried, o.Right, o.byChance = graded.Tried, graded.Right, graded.byChance
 	return o, nil
 }
 

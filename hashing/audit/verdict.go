@@ -30,6 +30,9 @@ type Verdict struct {
 	Share float64 `json:"share"`
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
+	// Chance is the share that the attack recovers where everybody is taken for somebody
+	// else (Outcome.Chance): what it would be with nothing to recover.
+	Chance float64 `json:"chance"`
 	// Plain is the share that the same attack recovered from plain filters of the same
 	// people, -1 where it was not run on them.
 	Plain  float64 `json:"plain"`
@@ -69,10 +72,12 @@ func Judge(a Attack, outcomes, plain []Outcome) Verdict {
 		o := &outcomes[i]
 		v.Version = o.Version
 		v.Tried, v.Right, v.Claimed = v.Tried+o.Tried, v.Right+o.Right, v.Claimed+o.Claimed
+		v.Chance += o.Chance
 		v.Shares = append(v.Shares, of(o))
 		v.Share += of(o) / float64(len(outcomes))
 		v.Variant, v.Detail = o.Variant, o.Detail
 	}
+	v.Chance /= float64(max(1, v.Tried))
 	if len(plain) > 0 {
 		v.Plain = 0
 		for i := range plain {
@@ -107,6 +112,8 @@ func (v *Verdict) judge() {
 	}
 	strong := v.Plain >= StrongFrom
 	switch {
+	case v.Right > 0 && v.byChance() && v.High > attackPassHigh:
+		v.Grade = Info // no success of the attack, and too few people to be a proof of the filters
 	case v.Share > AttackFailFrom:
 		v.Grade = Fail
 	case v.Share > AttackPassTo || v.High > attackPassHigh && v.Right > 0:
@@ -123,18 +130,35 @@ func (v *Verdict) judge() {
 		v.Grade = Pass
 	}
 	v.Text = fmt.Sprintf("recovered %s (95 %% interval %s)", shareText(v.Share), rangeText(v.Low, v.High))
+	if v.Right > 0 && v.byChance() {
+		v.Text += fmt.Sprintf(", no more than guessing finds (%s)", shareText(v.Chance))
+	}
 	switch {
 	case v.Plain < 0 && v.Name != Dictionary:
 		v.Text += "; it was not run on plain filters, so that its strength on these people is not known"
 	case v.Name == Dictionary:
-	case strong || v.Grade != Info:
+	case v.Grade != Info:
 		v.Text += fmt.Sprintf("; from plain filters of the same people %s", shareText(v.Plain))
+	case strong:
+		v.Text += fmt.Sprintf(" among so few people; from plain filters of the same people %s", shareText(v.Plain))
 	default:
 		v.Text += fmt.Sprintf("; from plain filters of the same people %s, so that its failure says little", shareText(v.Plain))
 	}
 	if v.Grade == Fail || v.Grade == Warn {
 		v.Do = "choose a harder profile; below is what that costs"
 	}
+}
+
+// byChance tells whether no more was recovered than chance explains: than 95 in 100 draws
+// of a Poisson variable have whose mean is what the attack recovers by chance.
+func (v *Verdict) byChance() bool {
+	mean := v.Chance * float64(v.Tried)
+	below, term := 0.0, math.Exp(-mean)
+	for k := 0; k < v.Right; k++ {
+		below += term
+		term *= mean / float64(k+1)
+	}
+	return mean > 0 && below < 0.95
 }
 
 func (v *Verdict) judgeTokens() {

@@ -18,6 +18,15 @@ func outcomesOf(tried int, right ...int) []Outcome {
 	return out
 }
 
+// guessed are outcomes of which chance explains so many right each.
+func guessed(tried int, chance float64, right ...int) []Outcome {
+	out := outcomesOf(tried, right...)
+	for i := range out {
+		out[i].Chance = chance
+	}
+	return out
+}
+
 // TestJudge: a pass has to be earned.
 func TestJudge(t *testing.T) {
 	anchor := Attack{Name: Anchor, Anchors: 10, Overlap: 0.5}
@@ -39,6 +48,9 @@ func TestJudge(t *testing.T) {
 		{"too few to tell", anchor, outcomesOf(20, 0, 0, 0), outcomesOf(20, 20), Unknown},
 		{"one seed of a few people", anchor, outcomesOf(120, 0), outcomesOf(120, 120), Unknown},
 		{"not run", anchor, nil, nil, Unknown},
+		{"what chance finds among few", anchor, guessed(110, 1.2, 1, 2, 0), broken, Info},
+		{"what chance finds among many", anchor, guessed(2000, 4, 5, 3, 6), broken, Pass},
+		{"more than chance finds among few", anchor, guessed(110, 1.2, 4, 5, 3), broken, Warn},
 		{"wrong key", Attack{Name: Dictionary, Overlap: 1}, outcomesOf(1000, 0, 0, 0), nil, Pass},
 		{"right key", Attack{Name: Dictionary, Overlap: 1, RightKey: true}, outcomesOf(1000, 1000), nil, Info},
 		{"tokens hidden", Attack{Name: Tokens}, []Outcome{{AUC: 0.6}, {AUC: 0.61}, {AUC: 0.6}}, nil, Pass},
