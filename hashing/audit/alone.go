@@ -302,7 +302,7 @@ func tupleFinding(name string, l *TupleLeak) Finding {
 	if l.Triples+l.Quads > 0 {
 		f.Grade = Warn
 		f.Text = fmt.Sprintf("%d groups of three of %d records and %d groups of four of %d sum to far less or more than chance: the encoding shows who is made of the same pieces", l.Triples, l.Records, l.Quads, l.Fours)
-		f.Do = "this is what broke encodings that are linear over XOR (PoPETs 2026): a sketch (profile high) shows less of it"
+		f.Do = "this is what broke encodings that are linear over XOR (PoPETs 2026): a sketch, spelled out in the project file, shows less of it"
 	}
 	return f
 }
