@@ -19,7 +19,7 @@ import (
 // The attacker of testdata/attacker.py, which shares no code with this package,
 // must fail against releases and succeed against the rule alone.
 //
-// It needs Python with scipy: COHORTLINK_PYTHON names the interpreter.
+// It needs Python with highspy and numpy: COHORTLINK_PYTHON names the interpreter.
 // COHORTLINK_LATTICES=200 -timeout 2h runs as many lattices as are claimed, of 3
 // to 8 parties; without it there are a few small ones.
 
@@ -40,15 +40,15 @@ type attackerJob struct {
 	Dropped    [][]string     `json:"dropped"`
 }
 
-// python returns an interpreter that has scipy, or skips.
+// python returns an interpreter that has highspy and numpy, or skips.
 func python(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{os.Getenv("COHORTLINK_PYTHON"), "python3"} {
-		if name != "" && exec.Command(name, "-c", "import scipy").Run() == nil {
+		if name != "" && exec.Command(name, "-c", "import highspy, numpy").Run() == nil {
 			return name
 		}
 	}
-	t.Skip("no Python with scipy: set COHORTLINK_PYTHON to one to run the independent attacker")
+	t.Skip("no Python with highspy and numpy: set COHORTLINK_PYTHON to one to run the independent attacker")
 	return ""
 }
 

@@ -1,5 +1,5 @@
 """An attacker from another hand: reads releases as they are published and bounds
-every hidden figure with HiGHS (scipy). It shares no code with the package.
+every hidden figure with HiGHS (highspy). It shares no code with the package.
 
 Reads one JSON object a line:
   parties   names, in order
@@ -22,9 +22,8 @@ import json
 import sys
 from itertools import product
 
+import highspy
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import csr_matrix
 
 
 def attack(job):
@@ -93,25 +92,39 @@ def attack(job):
                 seen.append((line([j for j, (t, _) in enumerate(atoms) if t == s]), None, most))
 
     def solver(facts):
-        up = [(a, h) for a, l, h in facts if h is not None and h != l]
-        dn = [(-a, -l) for a, l, h in facts if l is not None and h != l and l > 0]
-        eq = [(a, l) for a, l, h in facts if h is not None and h == l]
-        args = {}
-        if up + dn:
-            args["A_ub"], args["b_ub"] = csr_matrix(np.array([a for a, _ in up + dn])), [b for _, b in up + dn]
-        if eq:
-            args["A_eq"], args["b_eq"] = csr_matrix(np.array([a for a, _ in eq])), [b for _, b in eq]
+        """The facts as one model, which is kept: only what is asked for changes, so
+        that HiGHS goes on from the last corner instead of beginning again."""
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = len(atoms), len(facts)
+        lp.col_cost_ = np.zeros(len(atoms))
+        lp.col_lower_, lp.col_upper_ = np.zeros(len(atoms)), np.full(len(atoms), highspy.kHighsInf)
+        lp.row_lower_ = np.array([0 if low is None else low for _, low, _ in facts], dtype=float)
+        lp.row_upper_ = np.array([highspy.kHighsInf if high is None else high for _, _, high in facts], dtype=float)
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        places = [np.flatnonzero(a) for a, _, _ in facts]
+        lp.a_matrix_.start_ = np.cumsum([0] + [len(p) for p in places])
+        lp.a_matrix_.index_ = np.concatenate(places) if places else np.zeros(0, dtype=int)
+        lp.a_matrix_.value_ = np.ones(sum(len(p) for p in places))
+        h = highspy.Highs()
+        h.setOptionValue("output_flag", False)
+        h.setOptionValue("simplex_strategy", 4)  # primal: the last corner stays feasible
+        h.passModel(lp)
+        every = np.arange(len(atoms), dtype=np.int32)
 
         def solve(c):
             out = []
-            for sign in (1, -1):
-                r = linprog(sign * c, bounds=(0, None), method="highs", **args)
-                if r.status in (3, 4) and sign == -1:  # unbounded; HiGHS may not say which
+            h.changeColsCost(len(atoms), every, c)
+            for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
+                h.changeObjectiveSense(sense)
+                h.run()
+                status = h.getModelStatus()
+                unbounded = highspy.HighsModelStatus.kUnbounded, highspy.HighsModelStatus.kUnboundedOrInfeasible
+                if status in unbounded and sense == highspy.ObjSense.kMaximize:
                     out.append(1e18)
-                elif r.status == 0:
-                    out.append(sign * r.fun)
+                elif status == highspy.HighsModelStatus.kOptimal:
+                    out.append(h.getInfo().objective_function_value)
                 else:
-                    raise SystemExit(f"attacker: no solution: {r.message}")
+                    raise SystemExit(f"attacker: no solution: {h.modelStatusToString(status)}")
             return out
 
         return solve
