@@ -16,6 +16,7 @@ type Question struct {
 // Answer is a question with its figures.
 type Answer struct {
 	Question Question // its condition in its one spelling
+	Words    string   // who the persons are, for readers: see Condition.Words
 	All      Figure
 	By       []Row // a row for each party or need value; none without By
 }
@@ -87,7 +88,7 @@ func (s *sheet) ask(o Options) error {
 
 // condition returns the condition of a text, the same one for the same spelling.
 func (s *sheet) condition(text string) (*Condition, error) {
-	c, err := parseWhere(text, s.parties, s.needs, s.slots)
+	c, err := parseWhere(text, whereNames{s.parties, s.needs, s.slots, s.twice}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func (s *sheet) condition(text string) (*Condition, error) {
 func (r *Release) Answers() []Answer {
 	var out []Answer
 	for i, q := range r.questions {
-		a := Answer{Question: q, All: r.figures[r.answers[i][0]]}
+		a := Answer{Question: q, Words: r.answers[i][0].where.words, All: r.figures[r.answers[i][0]]}
 		for _, f := range r.answers[i][1:] {
 			row := r.describe(f)
 			row.Figure = r.figures[f]

@@ -243,7 +243,7 @@ func TestNamesRefused(t *testing.T) {
 		{{Name: "a", Kind: Category, Values: strings.Fields(strings.Repeat("v ", 65))}},
 	} {
 		if _, err := NewPersons(borough, needs); err == nil {
-			t.Errorf("needs %q were taken", needs)
+			t.Errorf("needs %+v were taken", needs)
 		}
 	}
 	// Markup and formulas are names like any other here; the page and the

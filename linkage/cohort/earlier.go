@@ -251,7 +251,14 @@ func (s *sheet) recognise(seen Seen, within, all uint64) (figure, error) {
 		if n < 0 || v < 0 || (s.needs[n].Kind == YesNo) != (nv.Value == "") {
 			return figure{}, fmt.Errorf("need %q: %w", nv.Need, ErrGone)
 		}
-		f.needs |= 1 << s.slots[n][v]
+		bit := s.slots[n][v]
+		f.needs |= 1 << bit
+		if f.table == needTwice {
+			if s.twice[bit] < 0 {
+				return figure{}, fmt.Errorf("need %q, said by two parties: %w", nv.Need, ErrGone)
+			}
+			f.needs |= 1 << s.twice[bit]
+		}
 	}
 	if f.table == asked {
 		c, err := s.condition(seen.Where)
@@ -348,6 +355,9 @@ func (f figure) String(s *sheet) string {
 		parts = append(parts, "in exactly "+strings.Join(in, " + "))
 	} else if len(in) > 0 {
 		parts = append(parts, "in "+strings.Join(in, " + "))
+	}
+	if f.table == needTwice {
+		parts = append(parts, "of whom two parties say so")
 	}
 	if f.k > 0 {
 		parts = append(parts, fmt.Sprintf("in %d parties or more", f.k))

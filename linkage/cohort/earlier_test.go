@@ -75,9 +75,12 @@ func (w *everyWorld) counts(t testing.TB, row Row, rel *Release) []bool {
 	}
 	out := make([]bool, len(w.kinds))
 	for i, a := range w.kinds {
-		in := a.parties&mask == mask && (len(row.Needs) == 0 || a.needs == 1) && bits.OnesCount64(a.parties) >= row.AtLeast
-		if row.Table == "combination" {
+		in := a.parties&mask == mask && (len(row.Needs) == 0 || a.needs&1 == 1) && bits.OnesCount64(a.parties) >= row.AtLeast
+		switch row.Table {
+		case "combination":
 			in = a.parties == mask
+		case "need-twice":
+			in = in && a.needs == 3
 		}
 		out[i] = in && c.holds(a)
 	}
@@ -108,11 +111,14 @@ func (w *everyWorld) own(party int, c *Counts) {
 	all, carry := fact{counts: make([]bool, len(w.kinds))}, fact{counts: make([]bool, len(w.kinds))}
 	for i, a := range w.kinds {
 		all.counts[i] = a.parties>>party&1 == 1
-		carry.counts[i] = all.counts[i] && a.needs == 1
+		carry.counts[i] = all.counts[i] && a.needs&1 == 1
 	}
 	all.low = c.see().count(figure{table: parties, parties: 1 << party})
 	all.high = all.low
 	carry.low, carry.high = c.see().said[party][0], math.MaxInt
+	if c.see().by[0] == 1<<party { // all who carry it are its own
+		carry.high = carry.low
+	}
 	w.facts = append(w.facts, all, carry)
 }
 

@@ -161,7 +161,7 @@ const usualPatience = 300_000_000
 // hurries are the tables that are hidden then, and half as much work later, and once
 // more. What is left is quickly shown to be safe, as little stands in the way. Half
 // as much later worlds are no longer made whole, and at lateAt nothing is released.
-var hurries = [...][]table{{needPairs, combinations, atLeast}, {needParties}, {pairs}}
+var hurries = [...][]table{{needPairs, combinations, atLeast}, {needParties, needTwice}, {pairs}}
 
 const lateAt = 2 * len(hurries)
 
@@ -206,7 +206,7 @@ func (a *auditor) hideNext(f *failure) int {
 
 // missed orders the tables by how much a reader misses a figure of them.
 var missed = [...]int{
-	combinations: 0, needPairs: 1, atLeast: 2, needParties: 3, pairs: 4, asked: 5, needs: 6, parties: 7, people: 8,
+	combinations: 0, needPairs: 1, atLeast: 2, needParties: 3, needTwice: 4, pairs: 5, asked: 6, needs: 7, parties: 8, people: 9,
 }
 
 func (a *auditor) missedLess(i, j int) bool {

@@ -87,7 +87,8 @@ type NeedValue struct {
 // Row is one figure with what it counts, for tables that hold every figure.
 type Row struct {
 	// Table is one of "people", "party", "pair", "combination", "at-least",
-	// "need", "need-party", "need-pair" and "question".
+	// "need", "need-party", "need-pair", "need-twice" (two parties or more say so) and
+	// "question".
 	Table   string
 	Where   string      // the condition that the persons meet, in its one spelling; "" for everybody
 	Parties []string    // the persons are in all of these (for a combination: and in no other)
@@ -98,7 +99,7 @@ type Row struct {
 
 var tableNames = [...]string{
 	people: "people", parties: "party", pairs: "pair", combinations: "combination",
-	atLeast: "at-least", needs: "need", needParties: "need-party", needPairs: "need-pair",
+	atLeast: "at-least", needs: "need", needParties: "need-party", needPairs: "need-pair", needTwice: "need-twice",
 	asked: "question",
 }
 
@@ -187,6 +188,17 @@ func (r *Release) Linked(k int, precision, recall float64) (low, high int, ok bo
 		most = min(most, float64(total))
 	}
 	return int(math.Floor(least/base) * base), int(math.Ceil(most/base) * base), true
+}
+
+// NeedTwice is of how many persons two parties or more say need n. It is released for
+// yes-no needs that two parties declare.
+func (r *Release) NeedTwice(n int) Figure {
+	for f, figure := range r.figures {
+		if f.table == needTwice && f.needs>>r.slots[n][0]&1 == 1 {
+			return figure
+		}
+	}
+	return Figure{}
 }
 
 // MarkMayBeZero reports whether Mark may stand for 0 in this release.
