@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"cohortlink/linkage/cohort"
@@ -56,9 +57,10 @@ type LedgerEntry struct {
 	Number   int    `json:"number"`   // from 1
 	Previous string `json:"previous"` // SHA-256 of the line before, in hexadecimal
 	Kind     string `json:"kind"`
-	Made     string `json:"made"`    // the day
-	Tool     string `json:"tool"`    // program and version
-	Linkage  string `json:"linkage"` // LinkedManifest.Linkage of what was counted
+	Made     string `json:"made"`     // the day
+	Tool     string `json:"tool"`     // program and version
+	Linkage  string `json:"linkage"`  // LinkedManifest.Linkage of what was counted
+	Manifest string `json:"manifest"` // LinkedManifest.Digest of the folder that was counted
 
 	Rule          LedgerRule       `json:"rule"`
 	Parties       []string         `json:"parties"`
@@ -316,6 +318,11 @@ func (l *Ledger) Has(m LedgerMark) bool {
 	}
 	sum := sha256.Sum256(l.lines[m.Number-1])
 	return hex.EncodeToString(sum[:]) == m.Digest
+}
+
+// HasFolder reports whether the ledger holds a release that was made from a linked folder with this manifest.
+func (l *Ledger) HasFolder(m *LinkedManifest) bool {
+	return slices.ContainsFunc(l.Entries, func(e LedgerEntry) bool { return e.Manifest == m.Digest() })
 }
 
 const ledgerMarkHead = "cohortlink release mark 1"

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"cohortlink/formats"
 	"cohortlink/linkage/cohort"
 )
@@ -21,6 +23,17 @@ type linkedRecord struct {
 	person, party int32
 }
 
+// declarers are the parties that declare a need, bit i for party i of the order.
+func declarers(m *formats.LinkedManifest, order []string, need string) uint64 {
+	var by uint64
+	for _, p := range m.Parties {
+		if i := slices.Index(order, p.Name); i >= 0 && i < cohort.MaxParties && slices.Contains(p.Needs, need) {
+			by |= 1 << i
+		}
+	}
+	return by
+}
+
 // readPersons gathers from the tables of a linked folder which parties each person
 // is in and which needs they carry.
 func readPersons(dir string, m *formats.LinkedManifest, order []string) (*linkedPersons, error) {
@@ -28,7 +41,7 @@ func readPersons(dir string, m *formats.LinkedManifest, order []string) (*linked
 	values := map[string]map[string]int{}
 	at := map[string]int{}
 	for i, n := range m.Needs {
-		need := cohort.Need{Name: n.Name, Kind: n.Kind}
+		need := cohort.Need{Name: n.Name, Kind: n.Kind, By: declarers(m, order, n.Name)}
 		values[n.Name] = map[string]int{}
 		if n.Kind == formats.NeedYesNo {
 			values[n.Name]["yes"] = 0 // only a yes is carried

@@ -137,6 +137,9 @@ func (r *release) open() error {
 	if !r.book.Has(mark) {
 		return errorf("%s does not hold release %d, which was made from %s: it is another ledger, or an old copy\nname the ledger of the project with --ledger", r.ledger, mark.Number, r.linked)
 	}
+	if mark.Number > 0 && !r.book.HasFolder(r.manifest) {
+		return errorf("%s has released counts, and no release in %s was made from its %s: it was changed since\nlink again, or take a copy of the folder as it was", r.linked, r.ledger, formats.LinkedManifestFile)
+	}
 	return nil
 }
 
@@ -160,7 +163,7 @@ func (r *release) protect(persons *cohort.Persons, rule cohort.Rule, o cohort.Op
 
 // note writes a release down, before anybody can have it, and returns its number.
 func (r *release) note(e formats.LedgerEntry) (int, error) {
-	e.Tool, e.Made, e.Linkage, e.Accepted = tool(), time.Now().UTC().Format(time.DateOnly), r.manifest.Linkage(), r.accept
+	e.Tool, e.Made, e.Linkage, e.Manifest, e.Accepted = tool(), time.Now().UTC().Format(time.DateOnly), r.manifest.Linkage(), r.manifest.Digest(), r.accept
 	number := r.book.Same(e)
 	if number == 0 {
 		if err := r.book.Append(e); err != nil {
