@@ -40,6 +40,7 @@ func (s *sheet) ask(o Options) error {
 	if len(o.Questions) > MaxQuestions {
 		return fmt.Errorf("%d questions are more than the %d that one release answers", len(o.Questions), MaxQuestions)
 	}
+	s.coarse, s.precise, s.complete = o.Coarse, o.Precision, o.Recall
 	if !o.QuestionsOnly {
 		s.tables()
 	}
@@ -49,6 +50,9 @@ func (s *sheet) ask(o Options) error {
 			return fmt.Errorf("question %q: %w", q.Title(), err)
 		}
 		q.Where = c.text
+		if o.Coarse {
+			q.By = ""
+		}
 		all := figure{table: asked, where: c}
 		fs := []figure{all}
 		n := slices.IndexFunc(s.needs, func(n Need) bool { return n.Name == q.By })

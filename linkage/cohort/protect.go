@@ -27,6 +27,13 @@ type Options struct {
 	Questions []Question
 	// QuestionsOnly leaves those tables out.
 	QuestionsOnly bool
+	// Coarse leaves out of them all but the persons in all, by party, by two parties,
+	// and by how many parties; and counts questions as a whole only. What is shown of
+	// another threshold is no finer, see Release.Coarse.
+	Coarse bool
+	// Precision and Recall are what the links are thought to be good for, at the least,
+	// as shares of pairs. Ranges are made of them (Release.Likely), no figure is.
+	Precision, Recall float64
 	// Earlier are the releases that readers have seen already.
 	Earlier []Earlier
 	// Given are the members of cohorts that parties are given with this release.
@@ -256,6 +263,9 @@ type sheet struct {
 	most   int    // the largest count a combination can have that is not listed; -1: no limit
 	zeroes bool   // a mark may stand for 0
 
+	coarse            bool    // as in Options
+	precise, complete float64 // precision and recall, as in Options
+
 	conditions map[string]*Condition
 	questions  []Question      // as asked, with the condition in its one spelling
 	byQuestion [][]int         // question -> its figures, that of all first
@@ -279,7 +289,12 @@ func newSheet(t *tally, r Rule) *sheet {
 // tables adds the figures that every release has.
 func (s *sheet) tables() {
 	for _, f := range s.inclusive() {
-		s.add(f, open)
+		if !s.coarse || slices.Contains([]table{people, parties, pairs, atLeast}, f.table) {
+			s.add(f, open)
+		}
+	}
+	if s.coarse {
+		return
 	}
 	for _, p := range s.listed(s.combinationCounts()) {
 		s.add(figure{table: combinations, parties: p}, open)
@@ -419,7 +434,7 @@ func (s *sheet) release(a *auditor) *Release {
 		rule: s.rule, parties: s.parties, needs: s.needs, slots: s.slots,
 		figures:  make(map[figure]Figure, len(s.list)),
 		everyone: len(s.parties) <= latticeParties, zeroMarked: s.zeroes,
-		questions: s.questions,
+		questions: s.questions, coarse: s.coarse, precision: s.precise, recall: s.complete,
 	}
 	for _, is := range s.byQuestion {
 		var fs []figure
@@ -450,6 +465,9 @@ func (s *sheet) release(a *auditor) *Release {
 			row.Figure = r.figures[f]
 			held = append(held, Held{row, reason})
 		}
+	}
+	r.ranges()
+	for _, f := range r.order {
 		if f.table == combinations {
 			c := Combination{Figure: r.figures[f]}
 			for p := f.parties; p != 0; p &= p - 1 {

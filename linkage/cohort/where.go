@@ -28,6 +28,7 @@ import (
 type Condition struct {
 	text    string
 	words   string // the same for readers, after "people"
+	records int    // as of whereNode
 	holds   func(a atom) bool
 	parties uint64               // that it names
 	needs   uint64               // bits of atom.needs that it names
@@ -105,7 +106,7 @@ func parseWhere(text string, names whereNames, bitsOf func([]Carry) uint64) (*Co
 	if err != nil {
 		return nil, err
 	}
-	c.text, c.words, c.holds = n.text, n.words, n.holds
+	c.text, c.words, c.holds, c.records = n.text, n.words, n.holds, n.records
 	return c, nil
 }
 
@@ -163,6 +164,22 @@ type whereNode struct {
 	not   string // what words are when it does not hold; "" where that takes a "not"
 	holds func(a atom) bool
 	level int // 0 or, 1 and, 2 anything tighter
+	// records is how many records of a person it takes at most to see that it holds;
+	// none where one record more can make it fail.
+	records int
+}
+
+const none = -1
+
+// records2 is records of two parts that both must hold, or either.
+func records2(word string, a, b int) int {
+	switch {
+	case a == none || b == none:
+		return none
+	case word == "and":
+		return a + b
+	}
+	return max(a, b)
 }
 
 // within puts parentheses around a looser part.
@@ -217,7 +234,8 @@ func (r *whereReader) join(word string, level, depth int, both func(a, b bool) b
 		one, other := left.holds, right.holds
 		text, words := left.within(level)
 		text2, words2 := right.within(level)
-		left = whereNode{text: text + " " + word + " " + text2, words: words + " " + word + " " + words2, holds: func(a atom) bool { return both(one(a), other(a)) }, level: level}
+		left = whereNode{text: text + " " + word + " " + text2, words: words + " " + word + " " + words2, holds: func(a atom) bool { return both(one(a), other(a)) }, level: level,
+			records: records2(word, left.records, right.records)}
 	}
 	return left, err
 }
@@ -237,7 +255,7 @@ func (r *whereReader) one(depth int) (whereNode, error) {
 		if words = "not " + words; n.not != "" {
 			words = n.not
 		}
-		return whereNode{text: "not " + text, words: words, not: back, holds: func(a atom) bool { return !n.holds(a) }, level: 2}, nil
+		return whereNode{text: "not " + text, words: words, not: back, holds: func(a atom) bool { return !n.holds(a) }, level: 2, records: none}, nil
 	case r.take("("):
 		n, err := r.or(depth + 1)
 		if err == nil && !r.take(")") {
@@ -282,7 +300,11 @@ func (r *whereReader) number() (whereNode, error) {
 	if sign != "!=" {
 		words += " parties"
 	}
-	return whereNode{text: fmt.Sprintf("parties%s%d", sign, k), words: words, holds: func(a atom) bool { return by(bits.OnesCount64(a.parties), k) }, level: 2}, nil
+	records := none
+	if sign == ">=" || sign == ">" {
+		records = max(1, k+len(">=")-len(sign))
+	}
+	return whereNode{text: fmt.Sprintf("parties%s%d", sign, k), words: words, holds: func(a atom) bool { return by(bits.OnesCount64(a.parties), k) }, level: 2, records: records}, nil
 }
 
 // name reads a party, a yes-no need, or a category with one of its values.
@@ -315,7 +337,7 @@ func (r *whereReader) name() (whereNode, error) {
 	case party >= 0:
 		r.c.parties |= 1 << party
 		return whereNode{text: nameText("party", name, r.parties, r.needs), words: "known to " + name, not: "not known to " + name,
-			holds: func(a atom) bool { return a.parties>>party&1 == 1 }, level: 2}, nil
+			holds: func(a atom) bool { return a.parties>>party&1 == 1 }, level: 2, records: 1}, nil
 	case need < 0:
 		return whereNode{}, fmt.Errorf("%w: %q is no party and no need: %w", errWhere, name, ErrGone)
 	}
@@ -337,7 +359,7 @@ func (r *whereReader) value(need int) (whereNode, error) {
 			return r.saidTwice(need, text)
 		}
 		r.c.needs |= bit
-		return whereNode{text: text, words: "with " + said, not: "without " + said, holds: func(a atom) bool { return a.needs&bit != 0 }, level: 2}, nil
+		return whereNode{text: text, words: "with " + said, not: "without " + said, holds: func(a atom) bool { return a.needs&bit != 0 }, level: 2, records: 1}, nil
 	}
 	sign := "="
 	switch {
@@ -358,10 +380,11 @@ func (r *whereReader) value(need int) (whereNode, error) {
 	bit := uint64(1) << r.slots[need][v]
 	r.c.needs |= bit
 	words, not := "with "+spaced(n.Name)+" "+n.Values[v], "without "+spaced(n.Name)+" "+n.Values[v]
+	records := 1
 	if sign == "!=" {
-		words, not = not, words
+		words, not, records = not, words, none
 	}
-	return whereNode{text: text + sign + wordText(n.Values[v]), words: words, not: not, holds: func(a atom) bool { return (a.needs&bit != 0) == (sign == "=") }, level: 2}, nil
+	return whereNode{text: text + sign + wordText(n.Values[v]), words: words, not: not, holds: func(a atom) bool { return (a.needs&bit != 0) == (sign == "=") }, level: 2, records: records}, nil
 }
 
 // saidTwice reads the number after a need and ">=": of two parties or more it is kept
@@ -378,7 +401,7 @@ func (r *whereReader) saidTwice(need int, text string) (whereNode, error) {
 	bit := uint64(1) << twice
 	r.c.needs |= bit | 1<<r.slots[need][0]
 	said := spaced(name) + " as two parties or more say"
-	return whereNode{text: text + ">=2", words: "with " + said, not: "without " + said, holds: func(a atom) bool { return a.needs&bit != 0 }, level: 2}, nil
+	return whereNode{text: text + ">=2", words: "with " + said, not: "without " + said, holds: func(a atom) bool { return a.needs&bit != 0 }, level: 2, records: 2}, nil
 }
 
 // spaced turns the name of a need in a project file into words.
