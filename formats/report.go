@@ -42,10 +42,19 @@ type ReportAbout struct {
 
 	Parties []ReportParty // in the order of the release's parties; nil takes their names
 
+	Stricter *ReportStricter // what would change at a stricter threshold; may be nil
+
 	Linkage  []ReportFact // how records were linked: threshold, engine, and how it was chosen
 	Quality  []ReportFact // how good it is: precision, recall, and how they were estimated
 	Missing  []string     // who is not in the figures, one sentence each
 	Cautions []string     // what may not be concluded, beside what the page says of itself
+}
+
+// ReportStricter is a release of the same parties for persons formed at a stricter
+// threshold.
+type ReportStricter struct {
+	Says    string // which threshold, in words
+	Release *cohort.Release
 }
 
 // ReportParty is what the page says about a party.

@@ -123,7 +123,7 @@ func (r *cohortRun) run() error {
 	for i, name := range r.to {
 		given = append(given, cohort.Given{Party: name, Where: condition.String(), Count: distinct(links[i].Persons)})
 	}
-	rel, err := r.protect(persons.all, rule, cohort.Options{QuestionsOnly: true, Questions: []cohort.Question{{Where: condition.String()}}, Given: given})
+	rel, err := r.protect(persons.all, rule, cohort.Options{QuestionsOnly: true, Questions: []cohort.Question{{Where: condition.String()}}, Given: given, Earlier: r.book.Earlier(r.manifest.Linkage())})
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (r *cohortRun) run() error {
 		m.Given = append(m.Given, cohortGiven{name, given[i].Count, len(links[i].Records), f.path, hex.EncodeToString(sum[:])})
 		files = append(files, f)
 	}
-	entry := formats.EntryOf(rel)
+	entry := r.entry(rel)
 	entry.Kind = formats.LedgerCohort
 	for _, g := range given {
 		entry.Given = append(entry.Given, formats.LedgerGiven(g))

@@ -21,6 +21,7 @@ type linkedPersons struct {
 type linkedRecord struct {
 	id            string
 	person, party int32
+	carries       []cohort.Carry // what its party says
 }
 
 // declarers are the parties that declare a need, bit i for party i of the order.
@@ -82,7 +83,7 @@ func readPersons(dir string, m *formats.LinkedManifest, order []string) (*linked
 			}
 			p.parties[k] |= 1 << party
 			records[c[i]] = len(p.records)
-			p.records = append(p.records, linkedRecord{c[i], k, int32(party)})
+			p.records = append(p.records, linkedRecord{id: c[i], person: k, party: int32(party)})
 		}
 		return err
 	})
@@ -99,8 +100,10 @@ func readPersons(dir string, m *formats.LinkedManifest, order []string) (*linked
 				return damaged
 			}
 			if v, carried := values[b[i]][c[i]]; carried {
-				w := p.records[k]
-				p.carries[w.person] = append(p.carries[w.person], cohort.Carry{Party: int(w.party), Need: need, Value: v})
+				w := &p.records[k]
+				carry := cohort.Carry{Party: int(w.party), Need: need, Value: v}
+				w.carries = append(w.carries, carry)
+				p.carries[w.person] = append(p.carries[w.person], carry)
 			}
 		}
 		return err

@@ -50,9 +50,6 @@ func (s *sheet) ask(o Options) error {
 			return fmt.Errorf("question %q: %w", q.Title(), err)
 		}
 		q.Where = c.text
-		if o.Coarse {
-			q.By = ""
-		}
 		all := figure{table: asked, where: c}
 		fs := []figure{all}
 		n := slices.IndexFunc(s.needs, func(n Need) bool { return n.Name == q.By })
@@ -88,6 +85,15 @@ func (s *sheet) ask(o Options) error {
 		s.byQuestion = append(s.byQuestion, is)
 	}
 	return nil
+}
+
+// CheckQuestion says what is wrong with a question about persons of these parties and needs.
+func CheckQuestion(q Question, parties []string, needs []Need) error {
+	p, err := NewPersons(parties, needs)
+	if err != nil {
+		return err
+	}
+	return newSheet(Count(p).see(), Rule{}).ask(Options{Questions: []Question{q}, QuestionsOnly: true})
 }
 
 // condition returns the condition of a text, the same one for the same spelling.

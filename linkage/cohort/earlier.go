@@ -33,8 +33,11 @@ type Earlier struct {
 	Told          bool // as in Audit
 	// Same says that it was made from the very linkage of today. What it hid
 	// stays hidden, so that the same release comes out again.
-	Same  bool
-	Given []Given
+	Same bool
+	// Beside says that it is of the same records, told into persons at another threshold:
+	// what was hidden there is hidden here too, since few persons are others.
+	Beside bool
+	Given  []Given
 }
 
 // Seen is a figure of an earlier release. See Row for what it counts.
@@ -80,7 +83,7 @@ type memory struct {
 	low, high [2]float64
 	small     bool       // it was hidden for being small, and is small
 	mark      [2]float64 // then: what the mark stands for
-	hidden    bool       // it was hidden in a release of this very linkage
+	hidden    bool       // it was hidden in a release of this very linkage, or beside one
 	shown     bool
 	then      [][2]int           // what it was in releases of other linkages
 	own       map[int][2]float64 // party -> what it was given before
@@ -195,7 +198,7 @@ func (s *sheet) remember(e Earlier, seen Seen, f figure) {
 		low = 0
 	}
 	m.learn(0, float64(low), math.Inf(1), float64(n))
-	m.hidden = m.hidden || e.Same
+	m.hidden = m.hidden || e.Same || e.Beside
 	if !e.Rule.hides(n) {
 		m.learn(1, float64(low), math.Inf(1), float64(n))
 		return

@@ -28,8 +28,7 @@ type Options struct {
 	// QuestionsOnly leaves those tables out.
 	QuestionsOnly bool
 	// Coarse leaves out of them all but the persons in all, by party, by two parties,
-	// and by how many parties; and counts questions as a whole only. What is shown of
-	// another threshold is no finer, see Release.Coarse.
+	// and by how many parties.
 	Coarse bool
 	// Precision and Recall are what the links are thought to be good for, at the least,
 	// as shares of pairs. Ranges are made of them (Release.Likely), no figure is.
