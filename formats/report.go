@@ -114,7 +114,10 @@ type page struct {
 	Combos  []comboLine
 	All     bool // every combination is listed
 	Pairs   []matrixLine
+	Shared  []pairLine // the same as a list
 	Sizes   bars
+	Ranged  bool // some figures have a range
+	Strict  []strictLine
 	Needs   *needTables // nil without needs
 	Asked   []askedLine
 	Told    bool   // the figures are safe even from one who is told which are small
@@ -138,14 +141,19 @@ type cell struct {
 	Text   string
 	Hidden bool
 	Sort   int    // for sorting by figure: the released value, -1 when hidden
+	Likely string // between which numbers the truth probably is; "" without a range
+	Low    int    // for sorting by range: its low end, -1 without one
 	Class  string // shade of a matrix
 	Blank  bool   // not released
 }
 
 func newCell(f cohort.Figure) cell {
-	c := cell{Text: f.Text(), Hidden: f.Hidden(), Sort: -1, Blank: !f.Released()}
+	c := cell{Text: f.Text(), Hidden: f.Hidden(), Sort: -1, Low: -1, Likely: f.LikelyText(), Blank: !f.Released()}
 	if n, ok := f.Value(); ok {
 		c.Sort = n
+	}
+	if low, _, ok := f.Likely(); ok {
+		c.Low = low
 	}
 	return c
 }
@@ -167,6 +175,8 @@ type needTables struct {
 	Whole   []cell
 	Rows    []matrixLine
 	Pairs   []pairLine
+	List    []pairLine // the matrix as a list: who, what
+	Twice   []pairLine // needs that two parties say; Other is empty
 }
 
 type needHead struct {
@@ -175,7 +185,7 @@ type needHead struct {
 }
 
 type askedLine struct {
-	Title, Where  string // Where is empty where it is the title
+	Title, Where  string // Where is the condition as it was asked
 	Caption, Head string // of the table
 	All           cell
 	Rows          []askedRow
@@ -195,7 +205,7 @@ type pairLine struct {
 func tablesInWords(tables []string) string {
 	words := map[string]string{
 		"pair": "people in both of two services", "combination": "combinations of services", "at-least": "people known to so many services or more",
-		"need-party": "needs by service", "need-pair": "two needs together",
+		"need-party": "needs by service", "need-pair": "two needs together", "need-twice": "needs that two services declare",
 	}
 	var out []string
 	for _, t := range tables {
@@ -256,6 +266,21 @@ func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 		p.Needs = needMatrix(rel, labels)
 	}
 	p.Asked = askedLines(rel, labels)
+	for _, row := range rel.Rows() {
+		_, _, ok := row.Figure.Likely()
+		p.Ranged = p.Ranged || ok
+	}
+	for i, label := range labels {
+		for j, other := range labels[:i] {
+			p.Shared = append(p.Shared, pairLine{other, label, newCell(rel.Overlap(i, j))})
+		}
+	}
+	if about.Stricter != nil {
+		if !slices.Equal(about.Stricter.Release.Parties(), names) {
+			return nil, errors.New("the release at the stricter threshold is of other parties")
+		}
+		p.Strict = strictLines(rel, about.Stricter.Release, labels)
+	}
 	p.Told, p.Parts = rel.Audit().Told, rel.Audit().InParts > 0
 	p.Hurried = tablesInWords(rel.Audit().Hurried)
 	p.Summary = summary(rel, labels)
@@ -350,6 +375,16 @@ func needMatrix(rel *cohort.Release, labels []string) *needTables {
 		}
 		t.Rows = append(t.Rows, line)
 	}
+	for k, s := range slots {
+		what := needLabel(needs, s.need, s.value)
+		t.List = append(t.List, pairLine{"anyone", what, t.Whole[k]})
+		for i, label := range labels {
+			t.List = append(t.List, pairLine{label, what, t.Rows[i].Cells[k]})
+		}
+		if f := rel.NeedTwice(s.need); f.Released() && needs[s.need].Kind == cohort.YesNo {
+			t.Twice = append(t.Twice, pairLine{One: what, Figure: newCell(f)})
+		}
+	}
 	for b, s := range slots {
 		for _, o := range slots[:b] {
 			f := rel.NeedPair(o.need, o.value, s.need, s.value)
@@ -366,10 +401,7 @@ func askedLines(rel *cohort.Release, labels []string) []askedLine {
 	var out []askedLine
 	names := rel.Parties()
 	for _, a := range rel.Answers() {
-		line := askedLine{Title: a.Question.Title(), Where: a.Question.Where, All: newCell(a.All), Caption: "The same people by " + readable(a.Question.By), Head: "Need"}
-		if line.Title == line.Where {
-			line.Where = ""
-		}
+		line := askedLine{Title: questionTitle(a), Where: a.Question.Where, All: newCell(a.All), Caption: "The same people by " + readable(a.Question.By), Head: "Need"}
 		for _, row := range a.By {
 			label := ""
 			switch {
@@ -385,6 +417,49 @@ func askedLines(rel *cohort.Release, labels []string) []askedLine {
 			line.Rows = append(line.Rows, askedRow{label, newCell(row.Figure)})
 		}
 		out = append(out, line)
+	}
+	return out
+}
+
+// questionTitle is the name of a question, or who it is about, in words.
+func questionTitle(a cohort.Answer) string {
+	switch {
+	case a.Question.Name != "":
+		return a.Question.Name
+	case a.Words == "":
+		return "Everybody"
+	}
+	return "People " + a.Words
+}
+
+// strictLine is a figure, and what it would be at a stricter threshold.
+type strictLine struct {
+	What        string
+	Now, Strict cell
+	Fine        bool // for the longer list
+}
+
+// strictLines sets a release beside that of a stricter threshold: all persons, those in
+// many parties and the questions, and then what each two parties share.
+func strictLines(rel, strict *cohort.Release, labels []string) []strictLine {
+	var out []strictLine
+	add := func(what string, now, then cohort.Figure, fine bool) {
+		out = append(out, strictLine{what, newCell(now), newCell(then), fine})
+	}
+	add("known to any party", rel.Total(), strict.Total(), false)
+	for k := 2; rel.AtLeast(k).Released(); k++ {
+		add(fmt.Sprintf("known to %d or more", k), rel.AtLeast(k), strict.AtLeast(k), false)
+	}
+	then := strict.Answers()
+	for i, a := range rel.Answers() {
+		if i < len(then) && then[i].Question.Where == a.Question.Where {
+			add(questionTitle(a), a.All, then[i].All, false)
+		}
+	}
+	for i, label := range labels {
+		for j, other := range labels[:i] {
+			add(other+" and "+label, rel.Overlap(i, j), strict.Overlap(i, j), true)
+		}
 	}
 	return out
 }
@@ -428,7 +503,7 @@ func summary(rel *cohort.Release, labels []string) []string {
 	}
 	for _, a := range rel.Answers() {
 		if _, ok := a.All.Value(); ok {
-			out = append(out, fmt.Sprintf("%s: about %s people%s.", a.Question.Title(), a.All, share(a.All, total)))
+			out = append(out, fmt.Sprintf("%s: about %s people%s.", questionTitle(a), a.All, share(a.All, total)))
 		}
 	}
 	needs := rel.Needs()

@@ -296,8 +296,14 @@ func unmet(declared []formats.ProjectNeed, linked []cohort.Need) []cohort.Questi
 
 // answer prints the answers, as released.
 func (r *sizeRun) answer(rel *cohort.Release) {
+	text := func(f cohort.Figure) string {
+		if likely := f.LikelyText(); likely != "" {
+			return fmt.Sprintf("%s (probably %s)", f, likely)
+		}
+		return f.String()
+	}
 	for _, a := range rel.Answers() {
-		r.app.ui.resultf("%s: %s\n", a.Question.Title(), a.All)
+		r.app.ui.resultf("%s: %s\n", a.Question.Title(), text(a.All))
 		for _, row := range a.By {
 			name := strings.Join(row.Parties, " + ")
 			for _, n := range row.Needs {
@@ -306,7 +312,7 @@ func (r *sizeRun) answer(rel *cohort.Release) {
 					name += "=" + n.Value
 				}
 			}
-			r.app.ui.resultf("  %-30s %s\n", name, row.Figure)
+			r.app.ui.resultf("  %-30s %s\n", name, text(row.Figure))
 		}
 	}
 }
@@ -353,9 +359,9 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 			{Name: "Found links", Text: fmt.Sprintf("About %s in 100 pairs of records of one person%s are thought to have been found.", perHundred(*e.Recall), between(e.RecallInterval))},
 		}
 		for k := 2; k <= 3; k++ {
-			if low, high, ok := rel.AtLeast(k).Likely(); ok {
+			if likely := rel.AtLeast(k).LikelyText(); likely != "" {
 				about.Quality = append(about.Quality, formats.ReportFact{Name: fmt.Sprintf("Known to %d or more", k),
-					Text: fmt.Sprintf("Shown are %s. Wrong links would make it too many and missed links too few: the truth is thought to be between %s and %s.", rel.AtLeast(k), thousands(low), thousands(high))})
+					Text: fmt.Sprintf("Shown are %s. Wrong links would make it too many and missed links too few: the truth is thought to be %s.", rel.AtLeast(k), likely)})
 			}
 		}
 		about.Quality = append(about.Quality,

@@ -30,6 +30,14 @@ import (
 // and where nothing is known of the links.
 func (f Figure) Likely() (low, high int, ok bool) { return f.low, f.high, f.high > 0 }
 
+// LikelyText returns the range as it is read, "595 to 1,640", and "" where there is none.
+func (f Figure) LikelyText() string {
+	if low, high, ok := f.Likely(); ok {
+		return thousands(low) + " to " + thousands(high)
+	}
+	return ""
+}
+
 // ranges adds to each figure its range.
 func (r *Release) ranges() {
 	for f, x := range r.figures {

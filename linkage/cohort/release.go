@@ -45,7 +45,11 @@ func (f Figure) Text() string {
 	case hidden:
 		return Mark
 	}
-	s := strconv.Itoa(f.value)
+	return thousands(f.value)
+}
+
+func thousands(n int) string {
+	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}

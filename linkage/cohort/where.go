@@ -297,7 +297,11 @@ func (r *whereReader) number() (whereNode, error) {
 	r.c.sizes = true
 	say := map[string]string{"=": "exactly %d", "!=": "any number of parties but %d", "<": "fewer than %d", "<=": "%d or fewer", ">": "more than %d", ">=": "%d or more"}
 	words := "known to " + fmt.Sprintf(say[sign], k)
-	if sign != "!=" {
+	switch {
+	case sign == "!=":
+	case k == 1 && sign != "<=" && sign != ">=":
+		words += " party"
+	default:
 		words += " parties"
 	}
 	records := none
