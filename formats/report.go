@@ -1,10 +1,7 @@
 package formats
 
 import (
-	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
@@ -67,11 +64,6 @@ type ReportParty struct {
 // ReportFact is a line of a list of facts.
 type ReportFact struct{ Name, Text string }
 
-// pageHead is the head that the report and the page of evaluate share: its policy lets a browser load nothing.
-//
-//go:embed pagehead.html
-var pageHead string
-
 //go:embed report.html
 var reportHTML string
 
@@ -89,25 +81,14 @@ func WriteReport(w io.Writer, rel *cohort.Release, about ReportAbout) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	// Whole or not at all: a template that fails half way writes nothing.
-	var b bytes.Buffer
-	if err := reportTemplate.Execute(&b, p); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
+	return writePage(w, "report", reportTemplate, p)
 }
 
 // page is what the template is filled with.
 type page struct {
+	pageFrame
 	About   ReportAbout
-	Title   string
 	Made    string
-	CSS     template.CSS
-	JS      template.JS
-	Policy  string
 	Summary []string
 	Parties []partyLine
 	UpSet   upset
@@ -226,10 +207,7 @@ func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 		return nil, fmt.Errorf("%d parties are described, but the release has %d", len(about.Parties), len(names))
 	}
 	p := &page{
-		About: about, Title: about.Title,
-		CSS: template.CSS(reportCSS), JS: template.JS(reportJS),
-		Policy: fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; base-uri 'none'; form-action 'none'",
-			policyHash(reportCSS), policyHash(reportJS)),
+		pageFrame: newFrame(about.Title, reportCSS, reportJS), About: about,
 		All: rel.AllCombinations(), Rule: rel.Rule(), Says: rel.Rule().Says(),
 		Mark: cohort.Mark, MayBe0: rel.MarkMayBeZero(), Figures: len(rel.Rows()),
 	}
@@ -286,13 +264,6 @@ func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 	p.Summary = summary(rel, labels)
 	p.Hidden = hiddenShare(rel.Hidden(), p.Figures)
 	return p, nil
-}
-
-// policyHash names an inline style or script to a content security policy
-// (W3C CSP Level 3, section 2.3.1, hash-source).
-func policyHash(text string) string {
-	h := sha256.Sum256([]byte(text))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(h[:]) + "'"
 }
 
 func hiddenShare(hidden, all int) string {

@@ -19,7 +19,8 @@ import (
 // The persons of today may not be those of then: parties send new extracts, and
 // thresholds change. An attacker who takes earlier figures to be about the
 // persons of today is the one who learns most, so that one is played; where an
-// earlier figure can no longer be true, it is widened just so far that it is.
+// earlier figure can no longer be true, it is widened just so far that it is. (Of the
+// same records at another threshold, it is known to have changed, and set aside.)
 // Not played: what a list of the largest combinations told by what was not in
 // it, and, for needs, that a party that came later may say more of a person.
 
@@ -187,10 +188,13 @@ func (s *sheet) remember(e Earlier, seen Seen, f figure) {
 		if !e.Same {
 			m.then = append(m.then, [2]int{low, high})
 		}
+		m.shown = true
+		if e.Beside && (n < low || n > high) {
+			return // readers see that it is another number here, and can take nothing for granted
+		}
 		for told := range 2 {
 			m.learn(told, float64(low), float64(high), float64(n))
 		}
-		m.shown = true
 		return
 	}
 	low, high := e.Rule.mark()
