@@ -101,7 +101,7 @@ func (r *release) rule() (cohort.Rule, error) {
 	rule, err := cohort.Custom(hideBelow, roundTo, r.accept)
 	switch {
 	case errors.Is(err, cohort.ErrWeakRule):
-		return rule, usagef("%w\nuse a preset; or say why with --accept-disclosure \"reason\", which is kept with the release", err)
+		return rule, usagef("%w\nsay why with --accept-disclosure \"reason\", which is kept with the release; or use a preset", err)
 	case err != nil:
 		return rule, usageError{err}
 	}

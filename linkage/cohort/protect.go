@@ -46,7 +46,7 @@ type Options struct {
 }
 
 // ErrUnsafe is returned when no way of hiding figures made a release safe.
-var ErrUnsafe = errors.New("no release of these counts can be shown to be safe; link more persons or fewer parties")
+var ErrUnsafe = errors.New("whatever is hidden, a small figure could be worked out from what is left, so that nothing can be released\nlink more persons, count fewer needs, or ask fewer questions")
 
 // Protect applies the rule to every figure, hides more until no attacker can
 // work out a hidden one (see audit.go), and returns what may be released. It is
