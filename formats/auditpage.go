@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"bytes"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -92,7 +91,7 @@ var auditPageCSS string
 var auditPageTemplate = template.Must(template.New("audit").Funcs(template.FuncMap{
 	"percent": func(x float64) string { return fmt.Sprintf("%.0f", 100*x) },
 	"four":    func(x float64) string { return fmt.Sprintf("%.4f", x) },
-}).Parse(auditPageHTML))
+}).Parse(pageHead + auditPageHTML))
 
 // WriteAuditPage writes the page: whole, or nothing at all.
 func WriteAuditPage(w io.Writer, p AuditPage) error {
@@ -101,15 +100,13 @@ func WriteAuditPage(w io.Writer, p AuditPage) error {
 			return errors.New("audit page: an encoding has not one F1 for each setting")
 		}
 	}
-	css := reportCSS + auditPageCSS
 	filled := struct {
 		AuditPage
+		pageFrame
 		Day       string
-		CSS       template.CSS
-		Policy    string
 		Pictures  []auditPicture
 		Histogram []auditHistogram
-	}{AuditPage: p, CSS: template.CSS(css), Policy: "default-src 'none'; style-src " + policyHash(css) + "; base-uri 'none'; form-action 'none'"}
+	}{AuditPage: p, pageFrame: newFrame("Audit of "+p.File, reportCSS+auditPageCSS, "")}
 	if !p.Made.IsZero() {
 		filled.Day = p.Made.Format("2 January 2006")
 	}
@@ -119,14 +116,7 @@ func WriteAuditPage(w io.Writer, p AuditPage) error {
 	for i, h := range p.Places {
 		filled.Histogram = append(filled.Histogram, newAuditHistogram(i, h))
 	}
-	var b bytes.Buffer
-	if err := auditPageTemplate.Execute(&b, filled); err != nil {
-		return fmt.Errorf("audit page: %w", err)
-	}
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("audit page: %w", err)
-	}
-	return nil
+	return writePage(w, "audit page", auditPageTemplate, filled)
 }
 
 // auditPicture shows what each attack recovered: a dot on its interval for these filters,

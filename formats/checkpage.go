@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -77,28 +76,19 @@ var checkPageHTML string
 //go:embed checkpage.css
 var checkPageCSS string
 
-var checkPageTemplate = template.Must(template.New("check").Parse(checkPageHTML))
+var checkPageTemplate = template.Must(template.New("check").Parse(pageHead + checkPageHTML))
 
 // WriteCheckPage writes the page: whole, or nothing at all.
 func WriteCheckPage(w io.Writer, c CheckPage) error {
-	css := reportCSS + checkPageCSS
 	filled := struct {
 		CheckPage
-		Day    string
-		CSS    template.CSS
-		Policy string
-	}{CheckPage: c, CSS: template.CSS(css), Policy: "default-src 'none'; style-src " + policyHash(css) + "; base-uri 'none'; form-action 'none'"}
+		pageFrame
+		Day string
+	}{CheckPage: c, pageFrame: newFrame("Check of "+c.File, reportCSS+checkPageCSS, "")}
 	if !c.Made.IsZero() {
 		filled.Day = c.Made.Format("2 January 2006")
 	}
-	var b bytes.Buffer
-	if err := checkPageTemplate.Execute(&b, filled); err != nil {
-		return fmt.Errorf("check page: %w", err)
-	}
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("check page: %w", err)
-	}
-	return nil
+	return writePage(w, "check page", checkPageTemplate, filled)
 }
 
 // FormatColumns writes how a party's extract is to be read, as it stands in a

@@ -115,8 +115,8 @@ func (s *csvScanner) next() (csvRecord, error) {
 func (s *csvScanner) cut(rec *csvRecord, data []byte, length int) {
 	next := min(length+1, len(data))
 	rec.raw = data[:length]
-	if s.eol == '\n' && length > 0 && data[length-1] == '\r' {
-		rec.raw = data[:length-1]
+	for s.eol == '\n' && len(rec.raw) > 0 && rec.raw[len(rec.raw)-1] == '\r' {
+		rec.raw = rec.raw[:len(rec.raw)-1]
 	}
 	rec.end = data[len(rec.raw):next]
 	s.line += bytes.Count(data[:next], []byte{s.eol})
@@ -216,9 +216,11 @@ func scanQuoted(data []byte, delimiter, eol byte, eof bool) (length int, state s
 				return 0, "has a quotation mark inside a cell that is not quoted"
 			}
 		}
-		if eol == '\n' && i < len(data) && data[i] == '\r' {
-			i++
-			if i < len(data) && data[i] != '\n' {
+		if end := i; eol == '\n' {
+			for i < len(data) && data[i] == '\r' {
+				i++
+			}
+			if i > end && i < len(data) && data[i] != '\n' {
 				return 0, "has text behind the closing quote of a cell"
 			}
 		}
@@ -240,6 +242,7 @@ type csvRows struct {
 	scan    *csvScanner
 	text    textEncoding
 	head    []string
+	blank   int    // columns behind those of head that have no name, and in which there may be nothing
 	decoded []byte // one record in UTF-8, where the file is in another encoding
 	cells   []string
 	quoted  rowText
@@ -283,7 +286,13 @@ func (c *csvRows) readHeader(declared rune) (csvRecord, error) {
 	if fault != "" {
 		return header, fmt.Errorf("the header line %s%s", fault, c.text.advice(header))
 	}
-	c.head = slices.Clone(c.head) // split uses its slice again
+	// A spreadsheet writes columns that were once in use, though nothing is in them.
+	named := len(c.head)
+	for named > 1 && strings.TrimSpace(c.head[named-1]) == "" {
+		named--
+	}
+	c.blank = len(c.head) - named
+	c.head = slices.Clone(c.head[:named]) // split uses its slice again
 	return header, checkDelimiter(c.head, declared)
 }
 
@@ -300,11 +309,16 @@ func (s *csvScanner) settle() error {
 				quoted, blank = !quoted, false
 			case quoted:
 			case b == '\n' || b == '\r':
-				if b == '\r' && i+1 == len(data) && !s.eof {
+				// Line ends that were converted twice are \r\r\n.
+				next := i
+				for next < len(data) && data[next] == '\r' {
+					next++
+				}
+				if next == len(data) && !s.eof {
 					break // it takes one more byte to tell
 				}
 				s.eol = '\n'
-				if b == '\r' && (i+1 == len(data) || data[i+1] != '\n') {
+				if next == len(data) || data[next] != '\n' {
 					s.eol = '\r'
 				}
 				if !blank {
@@ -384,10 +398,19 @@ func (c *csvRows) row(rec csvRecord) ([]string, string) {
 		return nil, rec.fault
 	}
 	row, fault := c.split(rec)
-	if fault == "" && len(row) != len(c.head) {
-		fault = fmt.Sprintf("has %s where the header has %d", countOf(len(row), "cell"), len(c.head))
+	if fault != "" {
+		return nil, fault
 	}
-	return row, fault
+	named := len(c.head)
+	if len(row) != named+c.blank {
+		return nil, fmt.Sprintf("has %s where the header has %d", countOf(len(row), "cell"), named+c.blank)
+	}
+	for i, cell := range row[named:] {
+		if strings.TrimSpace(cell) != "" {
+			return nil, fmt.Sprintf("has something in column %d, which has no name in the header", named+i+1)
+		}
+	}
+	return row[:named], ""
 }
 
 // split cuts a record whose quoting is sound into cells. They share one string, made here.

@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"bytes"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -157,7 +156,7 @@ var explainCSS string
 
 var explainTemplate = template.Must(template.New("explain").Funcs(template.FuncMap{
 	"count": whyCount, "score": explainScore, "signed": explainSigned, "weight": func(x *float64) string { return fmt.Sprintf("%.1f", *x) }, "known": explainKnown,
-}).Parse(explainHTML))
+}).Parse(pageHead + explainHTML))
 
 // explainPairs is a table of pairs; Weighed ones have weights.
 type explainPairs struct {
@@ -187,27 +186,17 @@ func WriteExplainPage(w io.Writer, p ExplainPage) error {
 	if p.ExplainedReview == nil {
 		return errors.New("page of a linkage: there is no review to draw")
 	}
-	css := reportCSS + explainCSS
 	filled := struct {
 		ExplainPage
+		pageFrame
 		Day     string
 		Picture *explainPicture
 		Least   explainPairs
 		Near    explainPairs
-		CSS     template.CSS
-		Policy  string
-	}{ExplainPage: p, Picture: newExplainPicture(p.Scores, p.Threshold),
-		Least: explainPairs{p.LeastCertain, p.Evidence != nil}, Near: explainPairs{p.Closest, p.Evidence != nil}, CSS: template.CSS(css),
-		Policy: "default-src 'none'; style-src " + policyHash(css) + "; base-uri 'none'; form-action 'none'"}
+	}{ExplainPage: p, pageFrame: newFrame("Why records were linked", reportCSS+explainCSS, ""), Picture: newExplainPicture(p.Scores, p.Threshold),
+		Least: explainPairs{p.LeastCertain, p.Evidence != nil}, Near: explainPairs{p.Closest, p.Evidence != nil}}
 	if !p.Made.IsZero() {
 		filled.Day = p.Made.Format("2 January 2006")
 	}
-	var b bytes.Buffer
-	if err := explainTemplate.Execute(&b, filled); err != nil {
-		return fmt.Errorf("page of a linkage: %w", err)
-	}
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("page of a linkage: %w", err)
-	}
-	return nil
+	return writePage(w, "page of a linkage", explainTemplate, filled)
 }

@@ -180,7 +180,7 @@ func TestExtractRefusals(t *testing.T) {
 		{"header-blank.csv", []byte("a,b\r\n\r\n\r\n"), ExtractOptions{}, ErrNoRows, "no rows"},
 		{"twice.csv", []byte("a,b,a\n1,2,3\n"), ExtractOptions{}, nil, `columns 1 and 3 of the header are both named "a"`},
 		{"nameless.csv", []byte(",b,c\n1,2,3\n"), ExtractOptions{}, nil, "column 1 of the header has no name"},
-		{"nameless2.csv", []byte("a,, ,\n1,2,3,4\n"), ExtractOptions{}, nil, "columns 2, 3, 4 of the header have no name"},
+		{"nameless2.csv", []byte("a,, ,,e\n1,2,3,4,5\n"), ExtractOptions{}, nil, "columns 2, 3, 4 of the header have no name"},
 		{"odd.csv", []byte("a^b^c\n1^2^3\n"), ExtractOptions{}, nil, "declare the delimiter"},
 		{"wrong.csv", []byte("a;b;c\n1;2;3\n"), ExtractOptions{Delimiter: ','}, nil, "contains ';'"},
 		{"wide.csv", []byte("a,b\n1,2\n"), ExtractOptions{Delimiter: '¦'}, nil, "one ASCII character"},

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"cohortlink/linkage/cohort"
@@ -56,9 +57,10 @@ type LedgerEntry struct {
 	Number   int    `json:"number"`   // from 1
 	Previous string `json:"previous"` // SHA-256 of the line before, in hexadecimal
 	Kind     string `json:"kind"`
-	Made     string `json:"made"`    // the day
-	Tool     string `json:"tool"`    // program and version
-	Linkage  string `json:"linkage"` // LinkedManifest.Linkage of what was counted
+	Made     string `json:"made"`     // the day
+	Tool     string `json:"tool"`     // program and version
+	Linkage  string `json:"linkage"`  // LinkedManifest.Linkage of what was counted
+	Manifest string `json:"manifest"` // LinkedManifest.Digest of the folder that was counted
 
 	Rule          LedgerRule       `json:"rule"`
 	Parties       []string         `json:"parties"`
@@ -67,6 +69,8 @@ type LedgerEntry struct {
 	Questions     []LedgerQuestion `json:"questions"`
 	Figures       []LedgerFigure   `json:"figures"`
 	Given         []LedgerGiven    `json:"given"`
+	Threshold     string           `json:"threshold,omitempty"` // the stricter score at which persons were formed anew; "" for those of the folder
+	Hurried       []string         `json:"hurried,omitempty"`   // tables hidden altogether: cohort.Audit.Hurried
 	// Accepted is the reason for which something weaker than the defaults was accepted; "" for nothing.
 	Accepted string `json:"accepted"`
 }
@@ -225,38 +229,43 @@ func (l *Ledger) Same(e LedgerEntry) int {
 	return 0
 }
 
-// Earlier returns what readers know from the ledger's releases. linkage is LinkedManifest.Linkage of the folder that is counted now.
+// Earlier returns what readers know from the ledger's releases. linkage is LinkedManifest.Linkage of what is counted now.
 func (l *Ledger) Earlier(linkage string) []cohort.Earlier {
 	var out []cohort.Earlier
 	for _, e := range l.Entries {
-		x := cohort.Earlier{
-			Number: e.Number, Parties: e.Parties, MarkMayBeZero: e.MarkMayBeZero, Told: e.Told, Same: e.Linkage == linkage,
-			Rule: cohort.Rule{Name: e.Rule.Name, Least: e.Rule.Least, Base: e.Rule.Base, HideZero: e.Rule.HideZero},
-		}
-		for _, f := range e.Figures {
-			s := cohort.Seen{Table: f.Table, Where: f.Where, Parties: f.Parties, AtLeast: f.AtLeast, Hidden: f.Count == nil, HeldBack: f.HeldBack}
-			for _, n := range f.Needs {
-				s.Needs = append(s.Needs, cohort.NeedValue(n))
-			}
-			if f.Count != nil {
-				s.Count = *f.Count
-			}
-			x.Figures = append(x.Figures, s)
-		}
-		for _, g := range e.Given {
-			x.Given = append(x.Given, cohort.Given(g))
-		}
-		out = append(out, x)
+		out = append(out, e.Earlier(linkage))
 	}
 	return out
 }
 
-// EntryOf returns the entry for a release, to be appended. Its Kind, Made, Tool, Linkage, Given and Accepted are for the caller to fill in.
+// Earlier returns what readers know from a release.
+func (e *LedgerEntry) Earlier(linkage string) cohort.Earlier {
+	x := cohort.Earlier{
+		Number: e.Number, Parties: e.Parties, MarkMayBeZero: e.MarkMayBeZero, Told: e.Told, Same: e.Linkage == linkage,
+		Rule: cohort.Rule{Name: e.Rule.Name, Least: e.Rule.Least, Base: e.Rule.Base, HideZero: e.Rule.HideZero},
+	}
+	for _, f := range e.Figures {
+		s := cohort.Seen{Table: f.Table, Where: f.Where, Parties: f.Parties, AtLeast: f.AtLeast, Hidden: f.Count == nil, HeldBack: f.HeldBack}
+		for _, n := range f.Needs {
+			s.Needs = append(s.Needs, cohort.NeedValue(n))
+		}
+		if f.Count != nil {
+			s.Count = *f.Count
+		}
+		x.Figures = append(x.Figures, s)
+	}
+	for _, g := range e.Given {
+		x.Given = append(x.Given, cohort.Given(g))
+	}
+	return x
+}
+
+// EntryOf returns the entry for a release, to be appended. Its Kind, Made, Tool, Linkage, Manifest, Threshold, Given and Accepted are for the caller to fill in.
 func EntryOf(rel *cohort.Release) LedgerEntry {
 	r := rel.Rule()
 	e := LedgerEntry{
 		Kind: LedgerRelease, Rule: LedgerRule{r.Name, r.Least, r.Base, r.HideZero}, Parties: rel.Parties(), MarkMayBeZero: rel.MarkMayBeZero(), Told: rel.Audit().Told,
-		Questions: []LedgerQuestion{}, Figures: []LedgerFigure{}, Given: []LedgerGiven{},
+		Questions: []LedgerQuestion{}, Figures: []LedgerFigure{}, Given: []LedgerGiven{}, Hurried: rel.Audit().Hurried,
 	}
 	for _, a := range rel.Answers() {
 		e.Questions = append(e.Questions, LedgerQuestion(a.Question))
@@ -316,6 +325,11 @@ func (l *Ledger) Has(m LedgerMark) bool {
 	}
 	sum := sha256.Sum256(l.lines[m.Number-1])
 	return hex.EncodeToString(sum[:]) == m.Digest
+}
+
+// HasFolder reports whether the ledger holds a release that was made from a linked folder with this manifest.
+func (l *Ledger) HasFolder(m *LinkedManifest) bool {
+	return slices.ContainsFunc(l.Entries, func(e LedgerEntry) bool { return e.Manifest == m.Digest() })
 }
 
 const ledgerMarkHead = "cohortlink release mark 1"

@@ -76,6 +76,8 @@ type LinkedManifest struct {
 	Evidence *LinkedEvidence `json:"evidence,omitempty"` // where records have several filters or exact keys
 	Previous *LinkedPrevious `json:"previous,omitempty"` // where it was added to an earlier linkage
 	Files    []LinkedFile    `json:"files"`              // the tables, with their digests
+	Seal     string          `json:"seal"`               // over all of the above: see linked_seal.go
+	digest   string
 }
 
 // LinkedParty is one input.
@@ -89,7 +91,8 @@ type LinkedParty struct {
 	Deduplicated bool     `json:"deduplicated"`
 	Created      string   `json:"created,omitempty"`
 	Weak         []string `json:"weak,omitempty"`
-	CLKs         string   `json:"clks,omitempty"` // the party sent a file of CLKs, of this form: by which schema and with which key it was made, nobody could check
+	Needs        []string `json:"needs,omitempty"` // that it declares
+	CLKs         string   `json:"clks,omitempty"`  // the party sent a file of CLKs, of this form: by which schema and with which key it was made, nobody could check
 	// Batches are further files of the party, whose records are counted in above.
 	Batches []LinkedBatch `json:"batches,omitempty"`
 }
@@ -193,17 +196,21 @@ type LinkedFile struct {
 
 const maxLinkedManifest = 8 << 20
 
-// WriteLinkedManifest writes a manifest.
-func WriteLinkedManifest(w io.Writer, m *LinkedManifest) error {
-	text, err := json.MarshalIndent(m, "", "  ")
+// WriteLinkedManifest seals a manifest with the secret of its folder, and writes it.
+func WriteLinkedManifest(w io.Writer, m *LinkedManifest, secret []byte) (err error) {
+	if m.Seal, err = sealOf(*m, secret); err != nil {
+		return err
+	}
+	text, err := manifestText(m)
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(append(text, '\n'))
+	_, err = w.Write(text)
 	return err
 }
 
-// ReadLinkedManifest reads the manifest of a linked folder.
+// ReadLinkedManifest reads the manifest of a linked folder, and refuses one that was
+// changed since link wrote it.
 func ReadLinkedManifest(dir string) (*LinkedManifest, error) {
 	path := filepath.Join(dir, LinkedManifestFile)
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
@@ -229,7 +236,7 @@ func ReadLinkedManifest(dir string) (*LinkedManifest, error) {
 	if m.Version != 1 {
 		return nil, fmt.Errorf("%s is of version %d; this cohortlink reads version 1", path, m.Version)
 	}
-	return &m, nil
+	return &m, m.checkSeal(dir, text)
 }
 
 // ReadLinkedTable reads a table of the folder to its end, handing out its rows in

@@ -98,6 +98,7 @@ type ProjectNeed struct {
 	Name   string
 	Kind   string   // NeedYesNo or NeedCategory
 	Values []string // of a category, when the project fixes them
+	Meets  string   // the need that is met where this one, a service provided, is declared; or ""
 	Line   int
 }
 
@@ -250,7 +251,7 @@ func (p *Project) readNeeds(y *yamlReader, n ast.Node) {
 	seen := map[string]int{}
 	for _, item := range y.list(n, "needs") {
 		need := ProjectNeed{Line: y.line(item)}
-		s := y.section(item, "a need", "name", "kind", "values")
+		s := y.section(item, "a need", "name", "kind", "values", "meets")
 		need.Name = y.text(y.need(s, "name"), "name")
 		need.Kind = y.choice(y.need(s, "kind"), "the kind of a need", []string{NeedYesNo, NeedCategory}, "")
 		if v := s["values"].value; v != nil {
@@ -267,7 +268,29 @@ func (p *Project) readNeeds(y *yamlReader, n ast.Node) {
 		if y.err == nil && slices.Contains(p.fieldNames(), need.Name) {
 			y.fail(need.Line, "%q is a field already; a need must have a name of its own", need.Name)
 		}
+		if v := s["meets"].value; v != nil {
+			need.Meets = y.text(v, "meets")
+		}
 		p.Needs = append(p.Needs, need)
+	}
+	p.checkMeets(y, n)
+}
+
+// checkMeets refuses services that meet what is no other yes-no need.
+func (p *Project) checkMeets(y *yamlReader, n ast.Node) {
+	for _, service := range p.Needs {
+		if service.Meets == "" || y.err != nil {
+			continue
+		}
+		i := slices.IndexFunc(p.Needs, func(o ProjectNeed) bool { return o.Name == service.Meets })
+		switch {
+		case i < 0:
+			y.fail(service.Line, "meets names %s, which is not a need of the project%s", shownName(service.Meets), didYouMean(service.Meets, p.needNames()))
+		case service.Name == service.Meets:
+			y.fail(service.Line, "a need cannot meet itself: declare the service that meets it as a need of its own")
+		case service.Kind != NeedYesNo || p.Needs[i].Kind != NeedYesNo:
+			y.fail(service.Line, "meets goes from a yes-no need to another: that %q is declared means that %q is met", service.Name, service.Meets)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ type ProjectRelease struct {
 	Preset    string // "hes", "opensafely", "ten", "gpps" or "ons"; "" where HideBelow and RoundTo are spelled out
 	HideBelow int    // counts from 1 up to it are hidden
 	RoundTo   int    // the others are rounded to the nearest multiple of it
+	Stricter  string // "auto", or a score above the threshold at which the main figures are shown too; "" for none
 }
 
 // ProjectQuestion is a question that every release answers. Its condition is read where counts are: only there is known what parties declared.
@@ -23,7 +24,13 @@ type ProjectQuestion struct {
 
 func (p *Project) readRelease(y *yamlReader, n ast.Node) {
 	r := &p.Release
-	s := y.section(n, "release", "preset", "hide_below", "round_to")
+	s := y.section(n, "release", "preset", "hide_below", "round_to", "stricter")
+	if v := s["stricter"].value; v != nil {
+		r.Stricter = y.text(v, "stricter")
+		if y.err == nil && CheckThreshold(r.Stricter) != nil {
+			y.fail(y.line(v), "stricter must be auto, or a number above 0 and at most 1, such as 0.9")
+		}
+	}
 	r.HideBelow = y.number(s["hide_below"].value, "hide_below", "a whole number", maxReleaseNumber)
 	r.RoundTo = y.number(s["round_to"].value, "round_to", "a whole number", maxReleaseNumber)
 	own := r.HideBelow != 0 || r.RoundTo != 0

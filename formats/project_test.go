@@ -58,7 +58,7 @@ func TestParseProject(t *testing.T) {
 			{"postcode", "postcode", 0, 17}, {"nhs_number", "nhs-number", 0, 18}},
 		Encoding: ProjectEncoding{Profile: "standard", Exact: []string{"nhs_number"}, Line: 20},
 		Linkage:  ProjectLinkage{Threshold: "0.850", PersonIDs: "per-party"},
-		Needs:    []ProjectNeed{{"frailty", NeedYesNo, nil, 26}, {"age_band", NeedCategory, []string{"0-17", "18-64", "65"}, 27}},
+		Needs:    []ProjectNeed{{Name: "frailty", Kind: NeedYesNo, Line: 26}, {Name: "age_band", Kind: NeedCategory, Values: []string{"0-17", "18-64", "65"}, Line: 27}},
 		Release:  ProjectRelease{Preset: "hes"},
 		Unit:     "age1pq1qqqqqqqqqqqqqqqqqqqqqqqqqq", UnitSigns: "ed25519:" + strings.Repeat("0f", 32),
 	}
@@ -164,6 +164,10 @@ func TestProjectMistakes(t *testing.T) {
 		{"preset: hes", "hide_below: 10", `project.yaml line 28: a rule of the project's own needs both hide_below and round_to, such as {hide_below: 10, round_to: 5}`},
 		{"preset: hes", "hide_below: 0, round_to: 5", `project.yaml line 28: hide_below must be a whole number from 1 to 1000000`},
 		{"release: {preset: hes}", "release: {}\nquestions: [{name: a, by: needs}, {name: a, by: needs}]", `project.yaml line 29: the question is already in line 29`},
+		{"preset: hes", "stricter: 2", `project.yaml line 28: stricter must be auto, or a number above 0 and at most 1, such as 0.9`},
+		{"name: frailty, kind: yes-no", "name: frailty, kind: yes-no, meets: falls", `project.yaml line 26: meets names "falls", which is not a need of the project`},
+		{"name: frailty, kind: yes-no", "name: frailty, kind: yes-no, meets: frailty", `project.yaml line 26: a need cannot meet itself: declare the service that meets it as a need of its own`},
+		{"name: frailty, kind: yes-no", "name: frailty, kind: yes-no, meets: age_band", `project.yaml line 26: meets goes from a yes-no need to another: that "frailty" is declared means that "age_band" is met`},
 		{"release: {preset: hes}", "release: {}\nquestions: [{name: a}]", `project.yaml line 29: a question has where, or by, or both, such as {where: "parties>=3", by: needs}`},
 		{"release: {preset: hes}", "release: {}\nquestions: [{where: a}]", `project.yaml line 29: the setting name is missing, or has no value`},
 		{"unit: age1pq", "unit: AGE-SECRET-KEY-1", `project.yaml line 29: unit must be the linkage unit's public key, which begins with age1`},
@@ -336,6 +340,9 @@ func drawProject(t *rapid.T) *Project {
 		}
 		p.Needs = append(p.Needs, need)
 	}
+	if len(p.Needs) > 1 && p.Needs[0].Kind == NeedYesNo && p.Needs[1].Kind == NeedYesNo && rapid.Bool().Draw(t, "meets") {
+		p.Needs[1].Meets = p.Needs[0].Name
+	}
 	for _, n := range rapid.SliceOfNDistinct(name, 1, 4, rapid.ID).Draw(t, "parties") {
 		party := ProjectParty{Name: n, Deduplicated: rapid.Bool().Draw(t, "dedup"), Delimiter: rapid.SampledFrom([]rune{0, ',', ';', '\t', '|'}).Draw(t, "delimiter")}
 		if rapid.Bool().Draw(t, "columns") {
@@ -394,6 +401,7 @@ func drawProject(t *rapid.T) *Project {
 	} else {
 		p.Release.Preset = rapid.SampledFrom(releasePresets).Draw(t, "preset")
 	}
+	p.Release.Stricter = rapid.SampledFrom([]string{"", "auto", "0.9"}).Draw(t, "stricter")
 	for _, name := range rapid.SliceOfNDistinct(text, 0, 3, rapid.ID).Draw(t, "questions") {
 		p.Questions = append(p.Questions, ProjectQuestion{Name: name, Where: rapid.SampledFrom([]string{"", "parties>=3", `council and not "age band"=65+`}).Draw(t, "where"), By: rapid.SampledFrom([]string{"parties", "needs", "frailty"}).Draw(t, "by")})
 	}

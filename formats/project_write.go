@@ -57,6 +57,7 @@ func FormatProject(p *Project) ([]byte, error) {
 		line("# needs:")
 		line("#   - {name: frailty, kind: yes-no}")
 		line("#   - {name: age_band, kind: category}")
+		line("#   - {name: home_care, kind: yes-no, meets: frailty}   # a service: who has the need without it is counted")
 	} else {
 		line("needs:")
 	}
@@ -65,15 +66,16 @@ func FormatProject(p *Project) ([]byte, error) {
 		if n.Values != nil {
 			values = ", values: " + yamlList(n.Values)
 		}
-		line("  - {name: %s, kind: %s%s}", yamlText(n.Name), yamlText(n.Kind), values)
+		line("  - {name: %s, kind: %s%s%s}", yamlText(n.Name), yamlText(n.Kind), values, optional("meets", n.Meets))
 	}
 	line("")
 	line("# The rule that protects counts before anybody sees them: %s;", strings.Join(releasePresets, ", "))
 	line("# or one of the project's own: {hide_below: 10, round_to: 5}.")
+	line("# stricter: auto shows the main figures also as they would be without the tenth of links that score lowest.")
 	if p.Release.Preset != "" {
-		line("release: {preset: %s}", yamlText(p.Release.Preset))
+		line("release: {preset: %s%s}", yamlText(p.Release.Preset), optional("stricter", p.Release.Stricter))
 	} else {
-		line("release: {hide_below: %d, round_to: %d}", p.Release.HideBelow, p.Release.RoundTo)
+		line("release: {hide_below: %d, round_to: %d%s}", p.Release.HideBelow, p.Release.RoundTo, optional("stricter", p.Release.Stricter))
 	}
 	line("")
 	line("# Questions that every release answers: who meets a condition; by parties, needs, or the values of a need.")

@@ -16,7 +16,8 @@ import (
 //
 // The columns of counts.csv:
 //
-//	table     people, party, pair, combination, at-least, need, need-party, need-pair, question
+//	table     people, party, pair, combination, at-least, need, need-party, need-pair,
+//	          need-twice (two parties or more say so), question
 //	parties   the persons are in all of these parties, joined by " + ";
 //	          for a combination: in these and in no other
 //	at_least  for at-least: in this many parties or more
@@ -26,12 +27,14 @@ import (
 //	count     the figure as released: a rounded number, 0, or *
 //	mark      rounded, zero, exact (under a rule that does not round) or hidden
 //	where     for a question: the condition that the persons meet
+//	likely_low, likely_high   between which numbers the truth probably is, since linkage
+//	          makes mistakes (cohort.Figure.Likely); empty where there is no range
 //
 // Cells never begin like a formula: a name that begins with =, +, -, @ or an
 // apostrophe is preceded by an apostrophe, which spreadsheets do not show.
 
 // countsColumns is the header of counts.csv.
-var countsColumns = []string{"table", "parties", "at_least", "need", "value", "need_2", "value_2", "count", "mark", "where"}
+var countsColumns = []string{"table", "parties", "at_least", "need", "value", "need_2", "value_2", "count", "mark", "where", "likely_low", "likely_high"}
 
 const partySeparator = " + "
 
@@ -82,7 +85,10 @@ func WriteCounts(w io.Writer, rel *cohort.Release) error {
 		copy(needs[:], row.Needs)
 		line := []string{row.Table, strings.Join(row.Parties, partySeparator), atLeast,
 			needs[0].Need, needs[0].Value, needs[1].Need, needs[1].Value,
-			count, markOf(rel, row.Figure), row.Where}
+			count, markOf(rel, row.Figure), row.Where, "", ""}
+		if low, high, ok := row.Figure.Likely(); ok {
+			line[len(line)-2], line[len(line)-1] = strconv.Itoa(low), strconv.Itoa(high)
+		}
 		for i := range line {
 			line[i] = plainCell(line[i])
 		}
@@ -145,6 +151,7 @@ type figureJSON struct {
 	Needs   []needJSON `json:"needs,omitempty"`
 	Count   *int       `json:"count"` // null when hidden
 	Mark    string     `json:"mark"`
+	Likely  []int      `json:"likely,omitempty"` // low and high
 }
 
 type needJSON struct {
@@ -163,14 +170,17 @@ func WriteCountsJSON(w io.Writer, rel *cohort.Release) error {
 		Combinations: "all", Parties: rel.Parties(),
 		Figures: []figureJSON{}, Needs: []needDefJSON{}, Questions: []askedJSON{},
 	}
-	if !rel.AllCombinations() {
+	switch {
+	case rel.Coarse():
+		doc.Combinations = "none"
+	case !rel.AllCombinations():
 		doc.Combinations = "largest"
 	}
 	for _, n := range rel.Needs() {
 		doc.Needs = append(doc.Needs, needDefJSON{n.Name, n.Kind, n.Values})
 	}
 	for _, a := range rel.Answers() {
-		doc.Questions = append(doc.Questions, askedJSON{a.Question.Title(), a.Question.Where, a.Question.By})
+		doc.Questions = append(doc.Questions, askedJSON{questionTitle(a), a.Question.Where, a.Question.By})
 	}
 	for _, row := range rel.Rows() {
 		f := figureJSON{Table: row.Table, Where: row.Where, Parties: row.Parties, AtLeast: row.AtLeast, Mark: markOf(rel, row.Figure)}
@@ -180,10 +190,14 @@ func WriteCountsJSON(w io.Writer, rel *cohort.Release) error {
 		if n, ok := row.Figure.Value(); ok {
 			f.Count = &n
 		}
+		if low, high, ok := row.Figure.Likely(); ok {
+			f.Likely = []int{low, high}
+		}
 		doc.Figures = append(doc.Figures, f)
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", " ")
+	enc.SetEscapeHTML(false) // conditions hold < and >, and nobody puts this file into a page
 	if err := enc.Encode(doc); err != nil {
 		return fmt.Errorf("counts: %w", err)
 	}

@@ -1,10 +1,7 @@
 package formats
 
 import (
-	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
@@ -42,10 +39,19 @@ type ReportAbout struct {
 
 	Parties []ReportParty // in the order of the release's parties; nil takes their names
 
+	Stricter *ReportStricter // what would change at a stricter threshold; may be nil
+
 	Linkage  []ReportFact // how records were linked: threshold, engine, and how it was chosen
 	Quality  []ReportFact // how good it is: precision, recall, and how they were estimated
 	Missing  []string     // who is not in the figures, one sentence each
 	Cautions []string     // what may not be concluded, beside what the page says of itself
+}
+
+// ReportStricter is a release of the same parties for persons formed at a stricter
+// threshold.
+type ReportStricter struct {
+	Says    string // which threshold, in words
+	Release *cohort.Release
 }
 
 // ReportParty is what the page says about a party.
@@ -57,11 +63,6 @@ type ReportParty struct {
 
 // ReportFact is a line of a list of facts.
 type ReportFact struct{ Name, Text string }
-
-// pageHead is the head that the report and the page of evaluate share: its policy lets a browser load nothing.
-//
-//go:embed pagehead.html
-var pageHead string
 
 //go:embed report.html
 var reportHTML string
@@ -80,32 +81,24 @@ func WriteReport(w io.Writer, rel *cohort.Release, about ReportAbout) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	// Whole or not at all: a template that fails half way writes nothing.
-	var b bytes.Buffer
-	if err := reportTemplate.Execute(&b, p); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
+	return writePage(w, "report", reportTemplate, p)
 }
 
 // page is what the template is filled with.
 type page struct {
+	pageFrame
 	About   ReportAbout
-	Title   string
 	Made    string
-	CSS     template.CSS
-	JS      template.JS
-	Policy  string
 	Summary []string
 	Parties []partyLine
 	UpSet   upset
 	Combos  []comboLine
 	All     bool // every combination is listed
 	Pairs   []matrixLine
+	Shared  []pairLine // the same as a list
 	Sizes   bars
+	Ranged  bool // some figures have a range
+	Strict  []strictLine
 	Needs   *needTables // nil without needs
 	Asked   []askedLine
 	Told    bool   // the figures are safe even from one who is told which are small
@@ -129,14 +122,19 @@ type cell struct {
 	Text   string
 	Hidden bool
 	Sort   int    // for sorting by figure: the released value, -1 when hidden
+	Likely string // between which numbers the truth probably is; "" without a range
+	Low    int    // for sorting by range: its low end, -1 without one
 	Class  string // shade of a matrix
 	Blank  bool   // not released
 }
 
 func newCell(f cohort.Figure) cell {
-	c := cell{Text: f.Text(), Hidden: f.Hidden(), Sort: -1, Blank: !f.Released()}
+	c := cell{Text: f.Text(), Hidden: f.Hidden(), Sort: -1, Low: -1, Likely: f.LikelyText(), Blank: !f.Released()}
 	if n, ok := f.Value(); ok {
 		c.Sort = n
+	}
+	if low, _, ok := f.Likely(); ok {
+		c.Low = low
 	}
 	return c
 }
@@ -158,6 +156,8 @@ type needTables struct {
 	Whole   []cell
 	Rows    []matrixLine
 	Pairs   []pairLine
+	List    []pairLine // the matrix as a list: who, what
+	Twice   []pairLine // needs that two parties say; Other is empty
 }
 
 type needHead struct {
@@ -166,7 +166,7 @@ type needHead struct {
 }
 
 type askedLine struct {
-	Title, Where  string // Where is empty where it is the title
+	Title, Where  string // Where is the condition as it was asked
 	Caption, Head string // of the table
 	All           cell
 	Rows          []askedRow
@@ -186,7 +186,7 @@ type pairLine struct {
 func tablesInWords(tables []string) string {
 	words := map[string]string{
 		"pair": "people in both of two services", "combination": "combinations of services", "at-least": "people known to so many services or more",
-		"need-party": "needs by service", "need-pair": "two needs together",
+		"need-party": "needs by service", "need-pair": "two needs together", "need-twice": "needs that two services declare",
 	}
 	var out []string
 	for _, t := range tables {
@@ -207,10 +207,7 @@ func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 		return nil, fmt.Errorf("%d parties are described, but the release has %d", len(about.Parties), len(names))
 	}
 	p := &page{
-		About: about, Title: about.Title,
-		CSS: template.CSS(reportCSS), JS: template.JS(reportJS),
-		Policy: fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; base-uri 'none'; form-action 'none'",
-			policyHash(reportCSS), policyHash(reportJS)),
+		pageFrame: newFrame(about.Title, reportCSS, reportJS), About: about,
 		All: rel.AllCombinations(), Rule: rel.Rule(), Says: rel.Rule().Says(),
 		Mark: cohort.Mark, MayBe0: rel.MarkMayBeZero(), Figures: len(rel.Rows()),
 	}
@@ -247,18 +244,26 @@ func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 		p.Needs = needMatrix(rel, labels)
 	}
 	p.Asked = askedLines(rel, labels)
+	for _, row := range rel.Rows() {
+		_, _, ok := row.Figure.Likely()
+		p.Ranged = p.Ranged || ok
+	}
+	for i, label := range labels {
+		for j, other := range labels[:i] {
+			p.Shared = append(p.Shared, pairLine{other, label, newCell(rel.Overlap(i, j))})
+		}
+	}
+	if about.Stricter != nil {
+		if !slices.Equal(about.Stricter.Release.Parties(), names) {
+			return nil, errors.New("the release at the stricter threshold is of other parties")
+		}
+		p.Strict = strictLines(rel, about.Stricter.Release, labels)
+	}
 	p.Told, p.Parts = rel.Audit().Told, rel.Audit().InParts > 0
 	p.Hurried = tablesInWords(rel.Audit().Hurried)
 	p.Summary = summary(rel, labels)
 	p.Hidden = hiddenShare(rel.Hidden(), p.Figures)
 	return p, nil
-}
-
-// policyHash names an inline style or script to a content security policy
-// (W3C CSP Level 3, section 2.3.1, hash-source).
-func policyHash(text string) string {
-	h := sha256.Sum256([]byte(text))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(h[:]) + "'"
 }
 
 func hiddenShare(hidden, all int) string {
@@ -341,6 +346,16 @@ func needMatrix(rel *cohort.Release, labels []string) *needTables {
 		}
 		t.Rows = append(t.Rows, line)
 	}
+	for k, s := range slots {
+		what := needLabel(needs, s.need, s.value)
+		t.List = append(t.List, pairLine{"anyone", what, t.Whole[k]})
+		for i, label := range labels {
+			t.List = append(t.List, pairLine{label, what, t.Rows[i].Cells[k]})
+		}
+		if f := rel.NeedTwice(s.need); f.Released() && needs[s.need].Kind == cohort.YesNo {
+			t.Twice = append(t.Twice, pairLine{One: what, Figure: newCell(f)})
+		}
+	}
 	for b, s := range slots {
 		for _, o := range slots[:b] {
 			f := rel.NeedPair(o.need, o.value, s.need, s.value)
@@ -357,10 +372,7 @@ func askedLines(rel *cohort.Release, labels []string) []askedLine {
 	var out []askedLine
 	names := rel.Parties()
 	for _, a := range rel.Answers() {
-		line := askedLine{Title: a.Question.Title(), Where: a.Question.Where, All: newCell(a.All), Caption: "The same people by " + readable(a.Question.By), Head: "Need"}
-		if line.Title == line.Where {
-			line.Where = ""
-		}
+		line := askedLine{Title: questionTitle(a), Where: a.Question.Where, All: newCell(a.All), Caption: "The same people by " + readable(a.Question.By), Head: "Need"}
 		for _, row := range a.By {
 			label := ""
 			switch {
@@ -376,6 +388,49 @@ func askedLines(rel *cohort.Release, labels []string) []askedLine {
 			line.Rows = append(line.Rows, askedRow{label, newCell(row.Figure)})
 		}
 		out = append(out, line)
+	}
+	return out
+}
+
+// questionTitle is the name of a question, or who it is about, in words.
+func questionTitle(a cohort.Answer) string {
+	switch {
+	case a.Question.Name != "":
+		return a.Question.Name
+	case a.Words == "":
+		return "Everybody"
+	}
+	return "People " + a.Words
+}
+
+// strictLine is a figure, and what it would be at a stricter threshold.
+type strictLine struct {
+	What        string
+	Now, Strict cell
+	Fine        bool // for the longer list
+}
+
+// strictLines sets a release beside that of a stricter threshold: all persons, those in
+// many parties and the questions, and then what each two parties share.
+func strictLines(rel, strict *cohort.Release, labels []string) []strictLine {
+	var out []strictLine
+	add := func(what string, now, then cohort.Figure, fine bool) {
+		out = append(out, strictLine{what, newCell(now), newCell(then), fine})
+	}
+	add("known to any party", rel.Total(), strict.Total(), false)
+	for k := 2; rel.AtLeast(k).Released(); k++ {
+		add(fmt.Sprintf("known to %d or more", k), rel.AtLeast(k), strict.AtLeast(k), false)
+	}
+	then := strict.Answers()
+	for i, a := range rel.Answers() {
+		if i < len(then) && then[i].Question.Where == a.Question.Where {
+			add(questionTitle(a), a.All, then[i].All, false)
+		}
+	}
+	for i, label := range labels {
+		for j, other := range labels[:i] {
+			add(other+" and "+label, rel.Overlap(i, j), strict.Overlap(i, j), true)
+		}
 	}
 	return out
 }
@@ -419,7 +474,7 @@ func summary(rel *cohort.Release, labels []string) []string {
 	}
 	for _, a := range rel.Answers() {
 		if _, ok := a.All.Value(); ok {
-			out = append(out, fmt.Sprintf("%s: about %s people%s.", a.Question.Title(), a.All, share(a.All, total)))
+			out = append(out, fmt.Sprintf("%s: about %s people%s.", questionTitle(a), a.All, share(a.All, total)))
 		}
 	}
 	needs := rel.Needs()

@@ -31,9 +31,9 @@ func sampleRelease(t testing.TB, n int, names func(i int) string) *cohort.Releas
 		return rel
 	}
 	p, err := cohort.NewPersons(parties, []cohort.Need{
-		{Name: "frailty", Kind: cohort.YesNo},
-		{Name: "housing_need", Kind: cohort.YesNo},
-		{Name: "age_band", Kind: cohort.Category, Values: []string{"0-17", "18-64", "65+"}},
+		{Name: "frailty", Kind: cohort.YesNo, By: 1<<n - 1},
+		{Name: "housing_need", Kind: cohort.YesNo, By: 1},
+		{Name: "age_band", Kind: cohort.Category, Values: []string{"0-17", "18-64", "65+"}, By: 1<<n - 1},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func sampleRelease(t testing.TB, n int, names func(i int) string) *cohort.Releas
 	if err != nil {
 		t.Fatal(err)
 	}
-	rel, err := cohort.Protect(cohort.Count(p), rule, cohort.Options{Questions: []cohort.Question{
+	rel, err := cohort.Protect(cohort.Count(p), rule, cohort.Options{Precision: 0.99, Recall: 0.95, Questions: []cohort.Question{
 		{Name: "Frail & known to <two> or more", Where: "parties>=2 and frailty", By: "parties"},
 		{Where: "parties=1", By: "age_band"}, {Where: "not frailty", By: "needs"}, {Name: "Nobody", Where: "parties>9"},
 	}})
@@ -168,7 +168,7 @@ func TestReportAnswers(t *testing.T) {
 	about.Release = "This is release 7."
 	page := writeReport(t, rel, about)
 	for _, want := range []string{
-		`<h3>Frail &amp; known to &lt;two&gt; or more</h3>`, `<q>parties&gt;=2 and frailty</q>`, `<h3>parties=1</h3>`,
+		`<h3>Frail &amp; known to &lt;two&gt; or more</h3>`, `<q>parties&gt;=2 and frailty</q>`, `<h3>People known to exactly 1 party</h3>`, `<q>parties=1</q>`,
 		`<caption>The same people by age band</caption>`, `<th scope="row">Borough council, adult social care</th>`,
 		`<th scope="row">age band: 65&#43;</th>`, `<th scope="row">65&#43;</th>`, `<li>This is release 7.</li>`, `<strong>0</strong> people`,
 		"Frail &amp; known to &lt;two&gt; or more: about " + rel.Answers()[0].All.Text() + " people",
@@ -177,8 +177,47 @@ func TestReportAnswers(t *testing.T) {
 			t.Errorf("the page does not say %s", want)
 		}
 	}
+	likely := rel.Answers()[0].All.LikelyText()
+	if likely == "" || !strings.Contains(page, "people (probably "+likely+")") {
+		t.Errorf("the page does not say that the answer is probably %q", likely)
+	}
 	if n := len(rel.Answers()[0].By); n != 5 {
 		t.Fatalf("%d rows by party", n)
+	}
+}
+
+// What would change at a stricter threshold stands beside what was linked, under the same marks.
+func TestReportStricter(t *testing.T) {
+	rel, about := sampleRelease(t, 4, plainNames), sampleAbout(4)
+	if strings.Contains(writeReport(t, rel, about), "stricter") {
+		t.Error("a page without such figures speaks of a stricter threshold")
+	}
+	p, err := cohort.NewPersons(rel.Parties(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in := uint64(1); in < 16; in++ {
+		for range 3 + 40*in {
+			if err := p.Add(in, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	strict, err := cohort.Protect(cohort.Count(p), rel.Rule(), cohort.Options{Coarse: true, Questions: []cohort.Question{{Where: "parties=1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	about.Stricter = &ReportStricter{Says: "Links need a score of 0.9.", Release: strict}
+	page := writeReport(t, rel, about)
+	for _, want := range []string{"Links need a score of 0.9.", `data-n="` + strings.ReplaceAll(strict.Total().Text(), ",", "") + `">` + strict.Total().Text()} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %s", want)
+		}
+	}
+	about.Stricter.Release = sampleRelease(t, 3, plainNames)
+	var b bytes.Buffer
+	if err := WriteReport(&b, rel, about); err == nil {
+		t.Error("a release of other parties was set beside")
 	}
 }
 
@@ -280,6 +319,10 @@ func TestCountsAgree(t *testing.T) {
 			}
 			if line[7] != want || (obj.Count != nil) != ok || ok && *obj.Count != v {
 				t.Errorf("line %d: the count differs", i+2)
+			}
+			low, high, ok := row.Figure.Likely()
+			if (line[10] != "") != ok || ok && (line[10] != fmt.Sprint(low) || line[11] != fmt.Sprint(high) || !slices.Equal(obj.Likely, []int{low, high})) {
+				t.Errorf("line %d: the range differs", i+2)
 			}
 			if (line[8] == markHidden) != row.Figure.Hidden() {
 				t.Errorf("line %d: the mark differs", i+2)

@@ -230,6 +230,11 @@ func (h *WrappedKey) Unwrap(body []byte, typed string) ([]byte, error) {
 	return key, nil
 }
 
+// For reports whether the key is sealed for the party with these public keys.
+func (h *WrappedKey) For(p Public) bool {
+	return p.Recipient != nil && h.Recipient == p.Recipient.fingerprint()
+}
+
 // OpenKey decrypts body with the identity that it was sealed for, and returns the bytes of the key file.
 func (h *WrappedKey) OpenKey(body []byte, i *Identity) ([]byte, error) {
 	if h.Recipient != i.public.Recipient.fingerprint() {

@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"bytes"
 	"cmp"
 	_ "embed"
 	"errors"
@@ -66,25 +65,14 @@ func WriteWhyPage(w io.Writer, f WhyFigures, about WhyAbout) error {
 	if f.Breakdown == nil || len(f.Scores) == 0 {
 		return errors.New("evaluation page: there are no scores to show")
 	}
-	// Whole or not at all: a template that fails half way writes nothing.
-	var b bytes.Buffer
-	if err := whyTemplate.Execute(&b, newWhyPage(f, about)); err != nil {
-		return fmt.Errorf("evaluation page: %w", err)
-	}
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("evaluation page: %w", err)
-	}
-	return nil
+	return writePage(w, "evaluation page", whyTemplate, newWhyPage(f, about))
 }
 
 // whyPage is what the template is filled with.
 type whyPage struct {
+	pageFrame
 	About   WhyAbout
-	Title   string
 	Made    string
-	CSS     template.CSS
-	JS      template.JS
-	Policy  string
 	Summary []string
 	Scores  []whyScoreLine
 	Groups  []whyTable
@@ -134,11 +122,8 @@ type whyWrongLine struct {
 
 func newWhyPage(f WhyFigures, about WhyAbout) *whyPage {
 	b := f.Breakdown
-	css := reportCSS + whyCSS
 	p := &whyPage{
-		About: about, Title: about.Title, CSS: template.CSS(css), JS: template.JS(reportJS),
-		Policy: fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; base-uri 'none'; form-action 'none'",
-			policyHash(css), policyHash(reportJS)),
+		pageFrame: newFrame(about.Title, reportCSS+whyCSS, reportJS), About: about,
 		TooFew: quality.TooFew,
 	}
 	if p.Title == "" {

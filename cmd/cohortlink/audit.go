@@ -39,7 +39,7 @@ A pass means that these attacks failed on these people, and no more.
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&u.key, "key", "", "the project key, for an extract")
+	f.StringVar(&u.key, "key", "", "the project key, for an extract (default: project.key)")
 	f.StringVar(&u.project, "project", "project.yaml", "the project file, for an extract")
 	f.StringVar(&u.party, "party", "", "which party you are, for an extract")
 	f.StringVar(&u.columns, "columns", "", "a file with your own column names, in place of those in the project file")
@@ -173,8 +173,11 @@ func (u *auditRun) atPartner(ctx context.Context) (*audited, error) {
 	if u.identity != "" {
 		return nil, usagef("%s is no filters file: --identity goes with one, at the linkage unit", u.file)
 	}
+	if u.party == "" {
+		return nil, usagef("say which party you are with --party")
+	}
 	if u.key == "" {
-		return nil, usagef("name the project key with --key, the project file with --project, and which party you are with --party")
+		u.key = "project.key"
 	}
 	p, err := formats.ReadProject(u.project)
 	if err != nil {

@@ -37,6 +37,9 @@ person; the page that --html writes can be sent to the supplier.
 
 Without a project it looks for the usual fields, and prints settings that can be
 put into project.yaml or saved as a file for --columns.
+
+It ends with 0 whatever it finds: what there is to put right is in the report, and in
+"findings" of --json. It ends with 3 where rows cannot be read at all.
 ` + exitHelp,
 		Example: `  cohortlink check extract.csv
   cohortlink check extract.csv --project project.yaml --party gp-k81001 --html check.html`,
@@ -234,7 +237,7 @@ func (a *app) profileRows(ctx context.Context, x *formats.Extract, p *profile.Pr
 			needs.add(cells)
 		case errors.As(err, &bad):
 			p.SetAside(bad.Row, bad.Reason)
-			if strings.Contains(bad.Reason, "not UTF-8") && len(broken) < maxBroken {
+			if strings.Contains(bad.Reason, notUTF8) && len(broken) < maxBroken {
 				broken = append(broken, bad.Row)
 			}
 		case err == io.EOF:
@@ -250,6 +253,9 @@ func (a *app) profileRows(ctx context.Context, x *formats.Extract, p *profile.Pr
 		}
 	}
 }
+
+// notUTF8 is in the reason for which a row is set aside that is no UTF-8.
+const notUTF8 = "not UTF-8"
 
 // betterEncoding finds out by trying whether the extract is in another encoding
 // than it was read in: rows that are no UTF-8 and are plain letters in

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"io"
 	"slices"
 	"strings"
@@ -123,7 +122,7 @@ func (r *cohortRun) run() error {
 	for i, name := range r.to {
 		given = append(given, cohort.Given{Party: name, Where: condition.String(), Count: distinct(links[i].Persons)})
 	}
-	rel, err := r.protect(persons.all, rule, cohort.Options{QuestionsOnly: true, Questions: []cohort.Question{{Where: condition.String()}}, Given: given})
+	rel, err := r.protect(persons.all, rule, cohort.Options{QuestionsOnly: true, Questions: []cohort.Question{{Where: condition.String()}}, Given: given, Earlier: r.book.Earlier(r.manifest.Linkage())})
 	if err != nil {
 		return err
 	}
@@ -142,7 +141,7 @@ func (r *cohortRun) run() error {
 		m.Given = append(m.Given, cohortGiven{name, given[i].Count, len(links[i].Records), f.path, hex.EncodeToString(sum[:])})
 		files = append(files, f)
 	}
-	entry := formats.EntryOf(rel)
+	entry := r.entry(rel)
 	entry.Kind = formats.LedgerCohort
 	for _, g := range given {
 		entry.Given = append(entry.Given, formats.LedgerGiven(g))
@@ -150,11 +149,11 @@ func (r *cohortRun) run() error {
 	if m.Release, err = r.note(entry); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
+	var text bytes.Buffer
+	if err := encodeJSON(&text, m); err != nil {
 		return err
 	}
-	for _, f := range append(files, newFile{formats.LinkedManifestFile, 0o600, append(text, '\n')}) {
+	for _, f := range append(files, newFile{formats.LinkedManifestFile, 0o600, text.Bytes()}) {
 		if err := writeInto(dir, f); err != nil {
 			return err
 		}
@@ -208,6 +207,7 @@ func (r *cohortRun) mayBeChosenBy(c *cohort.Condition, persons *linkedPersons) e
 	}
 	for _, n := range needs {
 		name := persons.needs[n].Name
+		var keep []string
 		for i, owner := range r.order {
 			others := slices.ContainsFunc(r.to, func(to string) bool { return to != owner })
 			if owners[n]>>i&1 == 0 || !others {
@@ -218,8 +218,15 @@ func (r *cohortRun) mayBeChosenBy(c *cohort.Condition, persons *linkedPersons) e
 				return err
 			}
 			if !slices.Contains(p.Share, name) {
-				return errorf("party %q declares the need %q and does not share it: a cohort chosen by it would tell other parties who carries it\nhave %s agree with \"share: [%s]\" in the project file, or give the cohort to %s only, with --party", owner, name, owner, name, owner)
+				keep = append(keep, owner)
 			}
+		}
+		switch len(keep) {
+		case 0:
+		case 1:
+			return errorf("party %q declares the need %q and does not share it: a cohort chosen by it would tell other parties who carries it\nhave %s agree with \"share: [%s]\" in the project file, or give the cohort to %s only, with --party", keep[0], name, keep[0], name, keep[0])
+		default:
+			return errorf("the parties %s declare the need %q and do not share it: a cohort chosen by it would tell other parties who carries it\nhave each of them agree with \"share: [%s]\" in the project file", strings.Join(keep, ", "), name, name)
 		}
 	}
 	return nil

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"cohortlink/formats"
 	"cohortlink/linkage/cohort"
 )
@@ -19,6 +21,18 @@ type linkedPersons struct {
 type linkedRecord struct {
 	id            string
 	person, party int32
+	carries       []cohort.Carry // what its party says
+}
+
+// declarers are the parties that declare a need, bit i for party i of the order.
+func declarers(m *formats.LinkedManifest, order []string, need string) uint64 {
+	var by uint64
+	for _, p := range m.Parties {
+		if i := slices.Index(order, p.Name); i >= 0 && i < cohort.MaxParties && slices.Contains(p.Needs, need) {
+			by |= 1 << i
+		}
+	}
+	return by
 }
 
 // readPersons gathers from the tables of a linked folder which parties each person
@@ -28,7 +42,7 @@ func readPersons(dir string, m *formats.LinkedManifest, order []string) (*linked
 	values := map[string]map[string]int{}
 	at := map[string]int{}
 	for i, n := range m.Needs {
-		need := cohort.Need{Name: n.Name, Kind: n.Kind}
+		need := cohort.Need{Name: n.Name, Kind: n.Kind, By: declarers(m, order, n.Name)}
 		values[n.Name] = map[string]int{}
 		if n.Kind == formats.NeedYesNo {
 			values[n.Name]["yes"] = 0 // only a yes is carried
@@ -69,7 +83,7 @@ func readPersons(dir string, m *formats.LinkedManifest, order []string) (*linked
 			}
 			p.parties[k] |= 1 << party
 			records[c[i]] = len(p.records)
-			p.records = append(p.records, linkedRecord{c[i], k, int32(party)})
+			p.records = append(p.records, linkedRecord{id: c[i], person: k, party: int32(party)})
 		}
 		return err
 	})
@@ -86,8 +100,10 @@ func readPersons(dir string, m *formats.LinkedManifest, order []string) (*linked
 				return damaged
 			}
 			if v, carried := values[b[i]][c[i]]; carried {
-				w := p.records[k]
-				p.carries[w.person] = append(p.carries[w.person], cohort.Carry{Party: int(w.party), Need: need, Value: v})
+				w := &p.records[k]
+				carry := cohort.Carry{Party: int(w.party), Need: need, Value: v}
+				w.carries = append(w.carries, carry)
+				p.carries[w.person] = append(p.carries[w.person], carry)
 			}
 		}
 		return err

@@ -269,7 +269,7 @@ func (d *demoRun) attach(sum *borough.Summary) error {
 
 func (d *demoRun) size() (*cohort.Release, error) {
 	r := sizeRun{release: release{app: d.steps, linked: d.path(demoUnit, "linked"), project: d.path("project.yaml"), ledger: d.path(demoUnit, "borough.ledger")},
-		out: d.path(demoCommissioner), invented: true, title: "An invented borough: who is known to which services", contact: "nobody: these people are invented"}
+		out: d.path(demoCommissioner), invented: true, stricter: strictAuto, title: "An invented borough: who is known to which services", contact: "nobody: these people are invented"}
 	return r.run()
 }
 

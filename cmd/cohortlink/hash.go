@@ -286,7 +286,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if s.Files, err = out.commit(aside); err != nil {
 		return nil, err
 	}
-	return s, h.tell(s, aside)
+	return s, h.tell(s, aside, party)
 }
 
 // seal returns for whom the filters are sealed and who signs them; both nil when the
@@ -483,7 +483,7 @@ func reasonsText(reasons map[string]int) string {
 	return strings.Join(parts, "\n")
 }
 
-func (h *hashRun) tell(s *hashSummary, aside []rowReason) error {
+func (h *hashRun) tell(s *hashSummary, aside []rowReason, party *formats.ProjectParty) error {
 	ui := h.app.ui
 	if h.json {
 		if err := ui.resultJSON(s); err != nil {
@@ -515,7 +515,26 @@ func (h *hashRun) tell(s *hashSummary, aside []rowReason) error {
 	}
 	more := ""
 	if len(aside) > shown {
-		more = fmt.Sprintf("\nand %d more", len(aside)-shown)
+		more = fmt.Sprintf("\nand %s more", thousands(len(aside)-shown))
+	}
+	if text := encodingOfAside(h.extract, party, aside); text != "" {
+		more += fmt.Sprintf("\nthe extract seems to be in %s: declare text: %s for the party in the project file, and hash again", text, text)
 	}
 	return setAsideError{fmt.Sprintf("%s set aside, listed in %s\n%s%s", plural(len(aside), "row"), s.Files[len(s.Files)-1], strings.Join(rows, "\n"), more)}
+}
+
+// encodingOfAside is the text encoding in which rows can be read that were set aside for
+// not being UTF-8; "" where there are none, or that is not certain.
+func encodingOfAside(extract string, party *formats.ProjectParty, aside []rowReason) string {
+	var broken []int
+	for _, r := range aside {
+		if strings.Contains(r.reason, notUTF8) && len(broken) < maxBroken {
+			broken = append(broken, r.row)
+		}
+	}
+	if broken == nil {
+		return ""
+	}
+	slices.Sort(broken)
+	return betterEncoding(extract, party, broken, nil)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -130,6 +131,9 @@ func (h *hashRun) openOutputs(party string) (*hashOutputs, error) {
 	o.setAside = open(".set-aside.csv", 0o600)
 	if err != nil {
 		o.abort()
+		if errors.Is(err, os.ErrExist) {
+			err = errorf("%w\nto hash anew beside the files of an earlier run, name another folder with -o", err)
+		}
 		return nil, err
 	}
 	return o, nil

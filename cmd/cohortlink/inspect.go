@@ -69,6 +69,7 @@ type inspection struct {
 	Project *projectFacts           `json:"project,omitempty"`
 	Linked  *formats.LinkedManifest `json:"linked,omitempty"`
 	CLKs    *clksFacts              `json:"clks,omitempty"`
+	whose   string                  // for whom a key is wrapped, in words
 }
 
 type filtersFacts struct {
@@ -171,7 +172,9 @@ func (a *app) inspect(path, identity, partners string) (*inspection, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &inspection{What: "wrapped project key", Wrapped: h}, nil
+		found := &inspection{What: "wrapped project key", Wrapped: h}
+		found.whose, err = wrappedFor(h, partners)
+		return found, err
 	case strings.HasSuffix(path, ".partners"):
 		p, err := formats.ReadPartners(path)
 		if err != nil {
@@ -299,6 +302,23 @@ func (a *app) inspectFilters(path string, h formats.FiltersHeader, identity, par
 	return &inspection{What: "filters file", Filters: facts}, nil
 }
 
+// wrappedFor says in words for whom a key is wrapped.
+func wrappedFor(h *formats.WrappedKey, partners string) (string, error) {
+	if partners == "" || h.NeedsPassphrase() {
+		return "the party whose age key has a SHA-256 that begins with " + h.Recipient[:min(12, len(h.Recipient))] + "; --partners says which that is", nil
+	}
+	p, err := formats.ReadPartners(partners)
+	if err != nil {
+		return "", err
+	}
+	for _, q := range p.Parties {
+		if h.For(q.Public) {
+			return q.Party, nil
+		}
+	}
+	return "nobody in " + partners, nil
+}
+
 func firstLine(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -374,7 +394,7 @@ func (i *inspection) lines() [][2]string {
 		if i.Wrapped.NeedsPassphrase() {
 			add("wrapped", "under a passphrase")
 		} else {
-			add("wrapped", "for the recipient with SHA-256 "+i.Wrapped.Recipient)
+			add("wrapped", "for "+i.whose)
 		}
 	case i.What == "file of partners" && len(i.Public) == 0:
 		add("parties", "none yet: a line for each, as its \"cohortlink key new --signing\" printed it")

@@ -101,7 +101,7 @@ func (r *release) rule() (cohort.Rule, error) {
 	rule, err := cohort.Custom(hideBelow, roundTo, r.accept)
 	switch {
 	case errors.Is(err, cohort.ErrWeakRule):
-		return rule, usagef("%w\nuse a preset; or say why with --accept-disclosure \"reason\", which is kept with the release", err)
+		return rule, usagef("%w\nsay why with --accept-disclosure \"reason\", which is kept with the release; or use a preset", err)
 	case err != nil:
 		return rule, usageError{err}
 	}
@@ -137,6 +137,9 @@ func (r *release) open() error {
 	if !r.book.Has(mark) {
 		return errorf("%s does not hold release %d, which was made from %s: it is another ledger, or an old copy\nname the ledger of the project with --ledger", r.ledger, mark.Number, r.linked)
 	}
+	if mark.Number > 0 && !r.book.HasFolder(r.manifest) {
+		return errorf("%s has released counts, and no release in %s was made from its %s: it was changed since\nlink again, or take a copy of the folder as it was", r.linked, r.ledger, formats.LinkedManifestFile)
+	}
 	return nil
 }
 
@@ -145,7 +148,6 @@ func (r *release) protect(persons *cohort.Persons, rule cohort.Rule, o cohort.Op
 	meter := r.app.ui.meter("protect the counts", "hidden figures")
 	defer meter.done()
 	o.Progress = func(safe, hidden int) { meter.set(uint64(safe), uint64(hidden)) }
-	o.Earlier = r.book.Earlier(r.manifest.Linkage())
 	o.Forget = r.accept != ""
 	rel, err := cohort.Protect(cohort.Count(persons), rule, o)
 	var differs *cohort.DifferenceError
@@ -158,9 +160,15 @@ func (r *release) protect(persons *cohort.Persons, rule cohort.Rule, o cohort.Op
 	return rel, err
 }
 
+// entry is what the ledger will hold of a release.
+func (r *release) entry(rel *cohort.Release) formats.LedgerEntry {
+	e := formats.EntryOf(rel)
+	e.Tool, e.Made, e.Linkage, e.Manifest, e.Accepted = tool(), time.Now().UTC().Format(time.DateOnly), r.manifest.Linkage(), r.manifest.Digest(), r.accept
+	return e
+}
+
 // note writes a release down, before anybody can have it, and returns its number.
 func (r *release) note(e formats.LedgerEntry) (int, error) {
-	e.Tool, e.Made, e.Linkage, e.Accepted = tool(), time.Now().UTC().Format(time.DateOnly), r.manifest.Linkage(), r.accept
 	number := r.book.Same(e)
 	if number == 0 {
 		if err := r.book.Append(e); err != nil {
@@ -176,6 +184,7 @@ func (r *release) note(e formats.LedgerEntry) (int, error) {
 			return 0, err
 		}
 		if r.fresh {
+			r.fresh = false
 			r.app.ui.sayf("began %s: keep it at the unit; every later release is held against it", r.ledger)
 		}
 	}
@@ -211,7 +220,9 @@ type ledgerLine struct {
 	Made      string                   `json:"made"`
 	Rule      string                   `json:"rule"`
 	Parties   []string                 `json:"parties"`
+	Threshold string                   `json:"threshold,omitempty"`
 	Figures   int                      `json:"figures"`
+	Hurried   []string                 `json:"hurried,omitempty"`
 	Questions []formats.LedgerQuestion `json:"questions"`
 	GivenTo   []string                 `json:"given_to"`
 	Accepted  string                   `json:"accepted,omitempty"`
@@ -221,7 +232,7 @@ func tellLedger(u *ui, book *formats.Ledger, asJSON bool) error {
 	lines := []ledgerLine{}
 	for _, e := range book.Entries {
 		l := ledgerLine{Number: e.Number, Kind: e.Kind, Made: e.Made, Rule: e.Rule.Name, Parties: e.Parties, Figures: len(e.Figures),
-			Questions: e.Questions, GivenTo: []string{}, Accepted: e.Accepted}
+			Threshold: e.Threshold, Hurried: e.Hurried, Questions: e.Questions, GivenTo: []string{}, Accepted: e.Accepted}
 		for _, g := range e.Given {
 			l.GivenTo = append(l.GivenTo, g.Party)
 		}
@@ -235,6 +246,12 @@ func tellLedger(u *ui, book *formats.Ledger, asJSON bool) error {
 		u.resultf("%3d  %s  %-7s  rule %s, %s, %s\n", l.Number, l.Made, l.Kind, l.Rule, partiesText(len(l.Parties)), plural(l.Figures, "figure"))
 		for _, q := range l.Questions {
 			u.resultf("     asked: %s\n", questionText(q.Name, q.Where, q.By))
+		}
+		if l.Threshold != "" {
+			u.resultf("     persons formed at the stricter threshold %s\n", l.Threshold)
+		}
+		if len(l.Hurried) > 0 {
+			u.resultf("     hidden as whole tables: %s\n", strings.Join(l.Hurried, ", "))
 		}
 		if len(l.GivenTo) > 0 {
 			u.resultf("     members given to: %s\n", strings.Join(l.GivenTo, ", "))

@@ -316,11 +316,20 @@ func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings form
 		m.Parties = append(m.Parties, formats.LinkedParty{
 			Name: name, Filters: hex.EncodeToString(f.Digest[:]), Run: f.Header.Run, Records: f.Manifest.Records, SetAside: f.Manifest.SetAside,
 			LeftOut: f.Manifest.LeftOut, Deduplicated: f.Manifest.Deduplicated, Created: f.Manifest.Created, Weak: f.Manifest.Weak,
+			Needs: needNames(f.Manifest.Needs),
 		})
 	}
 	m.Needs = needsOf(files)
 	m.Evidence = evidenceOf(&files[0].Manifest, res)
 	return m
+}
+
+func needNames(needs []formats.NeedLayout) []string {
+	var names []string
+	for _, n := range needs {
+		names = append(names, n.Name)
+	}
+	return names
 }
 
 // needsOf merges the lists of values, in the order of files.
@@ -584,7 +593,7 @@ func (w *linkedWriter) rest() error {
 	if err != nil {
 		return err
 	}
-	return w.file(formats.LinkedManifestFile, 0o600, func(f io.Writer) error { return formats.WriteLinkedManifest(f, w.m) })
+	return w.file(formats.LinkedManifestFile, 0o600, func(f io.Writer) error { return formats.WriteLinkedManifest(f, w.m, w.secret) })
 }
 
 func (l *linkRun) tell(m *formats.LinkedManifest) {

@@ -32,7 +32,13 @@ protected.
 
 With --where and --by a question of your own is answered, beside those that the project
 file names: how many persons meet a condition, in all and by parties, needs, or the
-values of one need. Answers are on the page, in the tables, and printed.
+values of one need. Answers are on the page, in the tables, and printed. Where the
+project says which needs are met by which services (meets:), every release answers how
+many have a need and none of them.
+
+With --stricter the main figures are shown a second time, for persons formed at a
+stricter threshold, in stricter.csv and stricter.json too: "auto" leaves out the tenth
+of links that score lowest. They are protected together with the first ones.
 ` + whereHelp + exitHelp,
 		Example: `  cohortlink size linked --project project.yaml -o release
   cohortlink size linked --project project.yaml --by needs --where "parties>=3" -o answer`,
@@ -45,6 +51,7 @@ values of one need. Answers are on the page, in the tables, and printed.
 	}
 	r.flags(cmd)
 	f := cmd.Flags()
+	f.StringVar(&r.stricter, "stricter", "", "show what would change at a stricter threshold: \"auto\", or a score (default: the project's, or none)")
 	f.StringVar(&r.by, "by", "", "count by \"parties\", \"needs\", or the name of a need")
 	f.StringVarP(&r.out, "out", "o", "release", "the folder to write")
 	f.StringVar(&r.title, "title", "", "the page's title")
@@ -67,6 +74,7 @@ func presetNames() string {
 type sizeRun struct {
 	release
 	out, title, contact string
+	stricter            string // a score, or "auto"
 	json, invented      bool
 }
 
@@ -85,33 +93,48 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	rel, err := r.protect(persons.all, rule, cohort.Options{Questions: r.questions()})
+	if r.where != "" || r.by != "" {
+		if err := cohort.CheckQuestion(cohort.Question{Where: r.where, By: r.by}, r.order, persons.needs); err != nil {
+			return nil, usageError{err}
+		}
+	}
+	strict, err := r.findStricter(persons)
 	if err != nil {
 		return nil, err
 	}
-	number, err := r.note(formats.EntryOf(rel))
+	options := r.options(persons)
+	rel, entry, err := r.count(persons.all, rule, options, nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	about := r.about(r.manifest, rel)
-	about.Release = releaseSays(number)
-	for _, f := range []struct {
-		name  string
-		write func(io.Writer) error
-	}{
-		{"counts.csv", func(w io.Writer) error { return formats.WriteCounts(w, rel) }},
-		{"counts.json", func(w io.Writer) error { return formats.WriteCountsJSON(w, rel) }},
-		{"report.html", func(w io.Writer) error { return formats.WriteReport(w, rel, about) }},
-	} {
-		o, err := dir.Create(f.name, 0o644)
+	entries := []formats.LedgerEntry{entry}
+	if strict != nil {
+		if entries, err = r.countStricter(strict, rule, options, entries); err != nil {
+			return nil, err
+		}
+	}
+	var numbers []int
+	for _, e := range entries {
+		number, err := r.note(e)
 		if err != nil {
 			return nil, err
 		}
-		if err := f.write(o); err != nil {
-			o.Abort()
-			return nil, err
-		}
-		if err := o.Commit(); err != nil {
+		numbers = append(numbers, number)
+	}
+	about := r.about(r.manifest, rel)
+	about.Release = releaseSays(numbers[0])
+	files := []releaseFile{
+		{"counts.csv", func(w io.Writer) error { return formats.WriteCounts(w, rel) }},
+		{"counts.json", func(w io.Writer) error { return formats.WriteCountsJSON(w, rel) }},
+		{"report.html", func(w io.Writer) error { return formats.WriteReport(w, rel, about) }},
+	}
+	if strict != nil && strict.release != nil {
+		about.Stricter = &formats.ReportStricter{Says: strict.says(), Release: strict.release}
+		files = append(files, releaseFile{"stricter.csv", func(w io.Writer) error { return formats.WriteCounts(w, strict.release) }},
+			releaseFile{"stricter.json", func(w io.Writer) error { return formats.WriteCountsJSON(w, strict.release) }})
+	}
+	for _, f := range files {
+		if err := f.into(dir); err != nil {
 			return nil, err
 		}
 	}
@@ -119,7 +142,10 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 		return nil, err
 	}
 	r.app.ui.sayf("wrote %s: %s; %s hidden", r.out, strings.TrimSuffix(rule.Says(), "."), plural(rel.Hidden(), "figure"))
-	r.app.ui.sayf("it is release %d in %s", number, r.ledger)
+	r.app.ui.sayf("it is release %d in %s", numbers[0], r.ledger)
+	if len(numbers) > 1 {
+		r.app.ui.sayf("what would change at the stricter threshold %s is release %d", strict.score(), numbers[1])
+	}
 	if len(rel.Audit().Hurried) > 0 {
 		r.app.ui.warnf("with so few persons for so many parties and needs, whole tables had to be hidden to be safe: the page names them\nfewer needs, or needs with fewer values, would leave more to show")
 	}
@@ -130,10 +156,104 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 	return rel, nil
 }
 
-// questions are the project's, and the one of the command.
-func (r *sizeRun) questions() []cohort.Question {
+// releaseFile is a file of the folder of a release.
+type releaseFile struct {
+	name  string
+	write func(io.Writer) error
+}
+
+func (f releaseFile) into(dir *formats.OutputDir) error {
+	o, err := dir.Create(f.name, 0o644)
+	if err != nil {
+		return err
+	}
+	defer o.Abort()
+	if err := f.write(o); err != nil {
+		return err
+	}
+	return o.Commit()
+}
+
+// options are the questions, and how good the links are thought to be at the least.
+func (r *sizeRun) options(persons *linkedPersons) cohort.Options {
+	o := cohort.Options{Questions: r.questions(persons)}
+	if e := r.manifest.Estimate; e.Precision != nil && e.Recall != nil {
+		o.Precision, o.Recall = *e.Precision, *e.Recall
+		if i := e.PrecisionInterval; i != nil {
+			o.Precision = min(o.Precision, i[0])
+		}
+		if i := e.RecallInterval; i != nil {
+			o.Recall = min(o.Recall, i[0])
+		}
+	}
+	return o
+}
+
+// count makes a release, and its entry in the ledger. One that was made before comes out
+// the same: it is held against what there was before it. before are releases that are
+// not in the ledger yet.
+func (r *sizeRun) count(persons *cohort.Persons, rule cohort.Rule, o cohort.Options, at *stricter, before []formats.LedgerEntry) (*cohort.Release, formats.LedgerEntry, error) {
+	linkage, threshold := r.manifest.Linkage(), ""
+	if at != nil {
+		linkage, threshold = at.linkage(r.manifest), at.score()
+	}
+	try := func(entries []formats.LedgerEntry) (*cohort.Release, formats.LedgerEntry, error) {
+		o := o
+		for _, e := range entries {
+			seen := e.Earlier(linkage)
+			seen.Beside = at != nil && e.Threshold == "" && e.Manifest == r.manifest.Digest()
+			o.Earlier = append(o.Earlier, seen)
+		}
+		rel, err := r.protect(persons, rule, o)
+		if err != nil {
+			return nil, formats.LedgerEntry{}, err
+		}
+		e := r.entry(rel)
+		e.Linkage, e.Threshold = linkage, threshold
+		return rel, e, nil
+	}
+	for k, old := range r.book.Entries {
+		if old.Manifest != r.manifest.Digest() || old.Threshold != threshold || old.Rule.Name != rule.Name || !slices.Equal(questionsOf(old), o.Questions) {
+			continue
+		}
+		if rel, e, err := try(r.book.Entries[:k]); err == nil && r.book.Same(e) == k+1 {
+			return rel, e, nil
+		}
+	}
+	return try(append(slices.Clone(r.book.Entries), before...))
+}
+
+func questionsOf(e formats.LedgerEntry) []cohort.Question {
+	var out []cohort.Question
+	for _, q := range e.Questions {
+		out = append(out, cohort.Question(q))
+	}
+	return out
+}
+
+// countStricter counts at the stricter threshold, beside the release of entries, and
+// returns the entries of both. Where nothing is safe there, it is left out.
+func (r *sizeRun) countStricter(s *stricter, rule cohort.Rule, o cohort.Options, entries []formats.LedgerEntry) ([]formats.LedgerEntry, error) {
+	o.Coarse, o.Precision, o.Recall = true, 0, 0
+	o.Questions = slices.Clone(o.Questions)
+	for i := range o.Questions {
+		o.Questions[i].By = "" // as a whole only
+	}
+	rel, e, err := r.count(s.persons, rule, o, s, entries)
+	if err != nil {
+		r.app.ui.warnf("what would change at the stricter threshold %s is left out: beside the other figures no way was found to show it safely", s.score())
+		return entries, nil
+	}
+	s.release = rel
+	return append(entries, e), nil
+}
+
+// questions are the project's, those that follow from its services, and the one of the
+// command.
+func (r *sizeRun) questions(persons *linkedPersons) []cohort.Question {
 	var out []cohort.Question
 	if r.settings != nil {
+		out = unmet(r.settings.Needs, persons.needs)
 		for _, q := range r.settings.Questions {
 			out = append(out, cohort.Question{Name: q.Name, Where: q.Where, By: q.By})
 		}
@@ -141,13 +261,49 @@ func (r *sizeRun) questions() []cohort.Question {
 	if r.where != "" || r.by != "" {
 		out = append(out, cohort.Question{Where: r.where, By: r.by})
 	}
+	for i, q := range out { // in the one spelling, which the ledger has; what cannot be read is refused later
+		if c, err := cohort.ParseWhere(q.Where, r.order, persons.needs); err == nil {
+			out[i].Where = c.String()
+		}
+	}
+	return out
+}
+
+// unmet asks for each need that services meet, as far as parties declare both, how many
+// have the need and none of the services.
+func unmet(declared []formats.ProjectNeed, linked []cohort.Need) []cohort.Question {
+	there := func(name string) bool {
+		return slices.ContainsFunc(linked, func(n cohort.Need) bool { return n.Name == name && n.Kind == cohort.YesNo })
+	}
+	var out []cohort.Question
+	for _, need := range declared {
+		var services, conditions []string
+		for _, s := range declared {
+			if s.Meets == need.Name && there(s.Name) {
+				services = append(services, strings.ReplaceAll(s.Name, "_", " "))
+				conditions = append(conditions, fmt.Sprintf("not need:%q", s.Name))
+			}
+		}
+		if services != nil && there(need.Name) {
+			out = append(out, cohort.Question{
+				Name:  fmt.Sprintf("With %s, and no %s", strings.ReplaceAll(need.Name, "_", " "), strings.Join(services, " or ")),
+				Where: fmt.Sprintf("need:%q and %s", need.Name, strings.Join(conditions, " and ")), By: "parties",
+			})
+		}
+	}
 	return out
 }
 
 // answer prints the answers, as released.
 func (r *sizeRun) answer(rel *cohort.Release) {
+	text := func(f cohort.Figure) string {
+		if likely := f.LikelyText(); likely != "" {
+			return fmt.Sprintf("%s (probably %s)", f, likely)
+		}
+		return f.String()
+	}
 	for _, a := range rel.Answers() {
-		r.app.ui.resultf("%s: %s\n", a.Question.Title(), a.All)
+		r.app.ui.resultf("%s: %s\n", a.Question.Title(), text(a.All))
 		for _, row := range a.By {
 			name := strings.Join(row.Parties, " + ")
 			for _, n := range row.Needs {
@@ -156,7 +312,7 @@ func (r *sizeRun) answer(rel *cohort.Release) {
 					name += "=" + n.Value
 				}
 			}
-			r.app.ui.resultf("  %-30s %s\n", name, row.Figure)
+			r.app.ui.resultf("  %-30s %s\n", name, text(row.Figure))
 		}
 	}
 }
@@ -182,7 +338,6 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 	about := formats.ReportAbout{
 		Title: r.title, Project: m.Project, Made: time.Now(), Program: tool(), Contact: r.contact, Invented: r.invented,
 		Linkage: []formats.ReportFact{
-			{Name: "How", Text: "Each service turned names, dates of birth and other details into keyed codes at home. A linkage unit without the key compared the codes of every two records and saw no name or number."},
 			{Name: "Score needed for a link", Text: fmt.Sprintf("%.3f of 1: %s.", m.Threshold.Score, m.Threshold.Chosen)},
 		},
 	}
@@ -203,18 +358,10 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 			{Name: "Right links", Text: fmt.Sprintf("About %s in 100 links%s are thought to join records of one person.", perHundred(*e.Precision), between(e.PrecisionInterval))},
 			{Name: "Found links", Text: fmt.Sprintf("About %s in 100 pairs of records of one person%s are thought to have been found.", perHundred(*e.Recall), between(e.RecallInterval))},
 		}
-		// The truth is said to lie in the widest range that the estimates allow.
-		precision, recall := *e.Precision, *e.Recall
-		if i := e.PrecisionInterval; i != nil {
-			precision = min(precision, i[0])
-		}
-		if i := e.RecallInterval; i != nil {
-			recall = min(recall, i[0])
-		}
 		for k := 2; k <= 3; k++ {
-			if low, high, ok := rel.Linked(k, precision, recall); ok {
+			if likely := rel.AtLeast(k).LikelyText(); likely != "" {
 				about.Quality = append(about.Quality, formats.ReportFact{Name: fmt.Sprintf("Known to %d or more", k),
-					Text: fmt.Sprintf("Shown are %s. Wrong links would make it too many and missed links too few: the truth is thought to be between %s and %s.", rel.AtLeast(k), thousands(low), thousands(high))})
+					Text: fmt.Sprintf("Shown are %s. Wrong links would make it too many and missed links too few: the truth is thought to be %s.", rel.AtLeast(k), likely)})
 			}
 		}
 		about.Quality = append(about.Quality,

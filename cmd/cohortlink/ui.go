@@ -85,8 +85,15 @@ func (u *ui) warnf(format string, args ...any) { u.line("warning: ", fmt.Sprintf
 func (u *ui) resultf(format string, args ...any) { fmt.Fprintf(u.out, format, args...) }
 
 func (u *ui) resultJSON(v any) error {
-	e := json.NewEncoder(u.out)
+	return encodeJSON(u.out, v)
+}
+
+// encodeJSON writes JSON for people and programs: a condition reads parties>=3, which an
+// encoder for pages would spell otherwise.
+func encodeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }
 

@@ -16,6 +16,7 @@ type Question struct {
 // Answer is a question with its figures.
 type Answer struct {
 	Question Question // its condition in its one spelling
+	Words    string   // who the persons are, for readers: see Condition.Words
 	All      Figure
 	By       []Row // a row for each party or need value; none without By
 }
@@ -39,6 +40,7 @@ func (s *sheet) ask(o Options) error {
 	if len(o.Questions) > MaxQuestions {
 		return fmt.Errorf("%d questions are more than the %d that one release answers", len(o.Questions), MaxQuestions)
 	}
+	s.coarse, s.precise, s.complete = o.Coarse, o.Precision, o.Recall
 	if !o.QuestionsOnly {
 		s.tables()
 	}
@@ -85,9 +87,18 @@ func (s *sheet) ask(o Options) error {
 	return nil
 }
 
+// CheckQuestion says what is wrong with a question about persons of these parties and needs.
+func CheckQuestion(q Question, parties []string, needs []Need) error {
+	p, err := NewPersons(parties, needs)
+	if err != nil {
+		return err
+	}
+	return newSheet(Count(p).see(), Rule{}).ask(Options{Questions: []Question{q}, QuestionsOnly: true})
+}
+
 // condition returns the condition of a text, the same one for the same spelling.
 func (s *sheet) condition(text string) (*Condition, error) {
-	c, err := parseWhere(text, s.parties, s.needs, s.slots)
+	c, err := parseWhere(text, whereNames{s.parties, s.needs, s.slots, s.twice}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +113,7 @@ func (s *sheet) condition(text string) (*Condition, error) {
 func (r *Release) Answers() []Answer {
 	var out []Answer
 	for i, q := range r.questions {
-		a := Answer{Question: q, All: r.figures[r.answers[i][0]]}
+		a := Answer{Question: q, Words: r.answers[i][0].where.words, All: r.figures[r.answers[i][0]]}
 		for _, f := range r.answers[i][1:] {
 			row := r.describe(f)
 			row.Figure = r.figures[f]

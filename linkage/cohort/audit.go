@@ -28,9 +28,10 @@ import (
 //   - every earlier release of the project (see earlier.go), and as one of the
 //     parties the members of cohorts that it was given;
 //   - that a category has at most one value for a person, and that everybody in
-//     a party has one, wherever that is so in the data;
+//     a party has one, wherever that is so in the data; and which parties declare a
+//     need (see sayers.go);
 //   - as one of the parties: its own number of persons exactly, and for each need
-//     how many of them it said so of itself. First all parties together are
+//     how many of them it said so of itself, which are all where nobody else declares it. First all parties together are
 //     played, who know more than any one: what is safe from them is safe from
 //     each.
 //
@@ -94,6 +95,7 @@ type auditor struct {
 	hurried  int // of hurries, how many were needed
 
 	categories []needRule
+	sayers     []sayRule
 	combined   map[uint64]int // persons of each exact combination
 	capped     []uint64       // combinations that are not listed and that a world once made too large
 	persons    map[atom]int
@@ -113,7 +115,7 @@ type needRule struct {
 
 func newAuditor(s *sheet, told bool) *auditor {
 	a := &auditor{sheet: s, told: told, patience: usualPatience, last: make(map[[2]int]*world), known: make(map[[3]int]float64), tried: make(map[[3]int]bool),
-		partial: make(map[[2]int]bool), combined: s.combinationCounts(), persons: make(map[atom]int)}
+		partial: make(map[[2]int]bool), combined: s.combinationCounts(), persons: make(map[atom]int), sayers: s.sayRules()}
 	for _, w := range s.atoms {
 		a.persons[w.atom] = w.n
 	}
@@ -168,6 +170,9 @@ func (a *auditor) bounds(i, attacker int) (low, high float64) {
 	if m := a.earlier[i]; m != nil {
 		l, h := m.bounds(a.told, a.blind, attacker)
 		low, high = max(low, l), min(high, h)
+	}
+	if a.ownNeed(f, attacker) {
+		return float64(n), float64(n)
 	}
 	for p := f.parties; p != 0; p &= p - 1 {
 		party := bits.TrailingZeros64(p)

@@ -16,8 +16,8 @@
 //
 // Persons in all; in each party; in each two parties; in each exact
 // combination of parties; in at least so many parties; carrying each need; each
-// need by party; two needs together. A person carries a need when any party
-// says so, and is counted once.
+// need by party; two needs together; a need that two parties say. A person carries a
+// need when any party says so, and is counted once.
 //
 // # Why hiding small counts is not enough
 //
@@ -56,6 +56,8 @@ type Need struct {
 	Name   string
 	Kind   string   // YesNo or Category
 	Values []string // of a Category, in the order in which they are shown; empty for YesNo
+	// By are the parties that declare it, bit i for party i; 0 where that is not known.
+	By uint64
 }
 
 // values returns how many values the need is counted by: a yes-no need is
@@ -95,7 +97,11 @@ type facts struct {
 	slots   [][]int // need, value -> bit in atom.needs
 	width   int     // bits of atom.needs in use
 	atoms   map[atom]int
-	said    []map[int]int // party -> need bit -> persons of whom this party itself says it
+
+	declared int           // bits of atom.needs that stand for needs; the others are those of twice
+	by       []uint64      // bit -> parties that declare it, or 0
+	twice    []int         // bit -> bit that says that two parties or more say so, or -1
+	said     []map[int]int // party -> need bit -> persons of whom this party itself says it
 }
 
 // NewPersons returns an empty set of persons in the named parties, who may
@@ -121,6 +127,7 @@ func NewPersons(parties []string, needs []Need) (*Persons, error) {
 	if err := checkNames("need", names); err != nil {
 		return nil, err
 	}
+	width := 0
 	for _, n := range needs {
 		switch {
 		case n.Kind == YesNo && len(n.Values) > 0:
@@ -133,18 +140,15 @@ func NewPersons(parties []string, needs []Need) (*Persons, error) {
 		if err := checkNames("value of need "+fmt.Sprintf("%q", n.Name), n.Values); err != nil {
 			return nil, err
 		}
-		var slots []int
-		for range n.values() {
-			slots = append(slots, f.width)
-			f.width++
+		if bits.Len64(n.By) > len(parties) {
+			return nil, fmt.Errorf("need %q is declared by party %d, but there are only %d", n.Name, bits.Len64(n.By), len(parties))
 		}
-		f.slots = append(f.slots, slots)
-		n.Values = append([]string(nil), n.Values...)
-		f.needs = append(f.needs, n)
+		width += n.values()
 	}
-	if f.width > MaxNeedValues {
-		return nil, fmt.Errorf("the needs have %d values in all, more than the %d that can be counted; group some categories", f.width, MaxNeedValues)
+	if width > MaxNeedValues {
+		return nil, fmt.Errorf("the needs have %d values in all, more than the %d that can be counted; group some categories", width, MaxNeedValues)
 	}
+	f.layNeeds(needs)
 	f.said = make([]map[int]int, len(parties))
 	for i := range f.said {
 		f.said[i] = make(map[int]int)
@@ -200,7 +204,9 @@ func (p *Persons) Add(parties uint64, carries []Carry) error {
 			return fmt.Errorf("party %q says something about a person that it does not have", f.parties[c.Party])
 		}
 		bit := f.slots[c.Need][c.Value]
-		a.needs |= 1 << bit
+		if by := f.by[bit]; by != 0 && by>>c.Party&1 == 0 {
+			return fmt.Errorf("party %q says need %q of a person, but does not declare it", f.parties[c.Party], f.needs[c.Need].Name)
+		}
 		again := false
 		for _, b := range carries[:i] {
 			again = again || b == c
@@ -209,6 +215,7 @@ func (p *Persons) Add(parties uint64, carries []Carry) error {
 			f.said[c.Party][bit]++
 		}
 	}
+	a.needs = f.bitsOf(carries)
 	f.atoms[a]++
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"math/bits"
 	"reflect"
 	"strings"
@@ -243,7 +242,7 @@ func TestNamesRefused(t *testing.T) {
 		{{Name: "a", Kind: Category, Values: strings.Fields(strings.Repeat("v ", 65))}},
 	} {
 		if _, err := NewPersons(borough, needs); err == nil {
-			t.Errorf("needs %q were taken", needs)
+			t.Errorf("needs %+v were taken", needs)
 		}
 	}
 	// Markup and formulas are names like any other here; the page and the
@@ -358,35 +357,4 @@ func TestProtectProperties(t *testing.T) {
 			t.Fatal("the same counts gave two releases")
 		}
 	})
-}
-
-// How far linkage errors reach is reckoned from the figure that is shown, and is
-// not there for one that is not.
-func TestLinked(t *testing.T) {
-	p := newPersons(t, borough, nil)
-	fill(t, p, 1000, 0b0001)
-	fill(t, p, 400, 0b0011)
-	fill(t, p, 200, 0b0111)
-	fill(t, p, 3, 0b1111)
-	rel := protect(t, p, preset(t, "hes"))
-	for _, c := range []struct {
-		k                 int
-		precision, recall float64
-		low, high         int
-		ok                bool
-	}{
-		{2, 1, 1, 605, 605, true},
-		{2, 0.99, 0.95, 595, 640, true}, // 598.95 and 636.8
-		{3, 0.9, 0.8, 165, 325, true},   // 205 x 0.81 = 166.05 and 205 / 0.64 = 320.3
-		{2, 0.5, 0.1, 300, 1605, true},  // no more than there are persons
-		{4, 0.99, 0.95, 0, 0, false},    // hidden
-		{1, 0.99, 0.95, 0, 0, false},    // needs no link
-		{2, 0, 0.95, 0, 0, false},
-		{2, 0.99, math.NaN(), 0, 0, false},
-	} {
-		low, high, ok := rel.Linked(c.k, c.precision, c.recall)
-		if low != c.low || high != c.high || ok != c.ok {
-			t.Errorf("%+v: got %d to %d, %v", c, low, high, ok)
-		}
-	}
 }

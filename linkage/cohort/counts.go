@@ -18,8 +18,13 @@ type tally struct {
 	needs   []Need
 	slots   [][]int
 	width   int
-	atoms   []weighed // in a fixed order, so that the same persons always give the same release
-	said    []map[int]int
+
+	declared int
+	by       []uint64
+	twice    []int
+
+	atoms []weighed // in a fixed order, so that the same persons always give the same release
+	said  []map[int]int
 }
 
 type weighed struct {
@@ -30,7 +35,7 @@ type weighed struct {
 // Count counts the persons. Later additions to p do not change the result.
 func Count(p *Persons) *Counts {
 	f := p.see()
-	t := &tally{parties: f.parties, needs: f.needs, slots: f.slots, width: f.width}
+	t := &tally{parties: f.parties, needs: f.needs, slots: f.slots, width: f.width, declared: f.declared, by: f.by, twice: f.twice}
 	for a, n := range f.atoms {
 		t.atoms = append(t.atoms, weighed{a, n})
 	}
@@ -59,6 +64,7 @@ const (
 	needs                     // carrying a need
 	needParties               // in a party and carrying a need
 	needPairs                 // carrying two needs
+	needTwice                 // of whom two parties or more say a need
 	asked                     // meeting the condition of a question, all or by party or need
 )
 
@@ -136,10 +142,10 @@ func (t *tally) inclusive() []figure {
 	for k := 2; k <= min(len(t.parties), maxAtLeast); k++ {
 		fs = append(fs, figure{table: atLeast, k: k})
 	}
-	for b := range t.width {
+	for b := range t.declared {
 		fs = append(fs, figure{table: needs, needs: 1 << b})
 	}
-	for b := range t.width {
+	for b := range t.declared {
 		for i := range t.parties {
 			fs = append(fs, figure{table: needParties, parties: 1 << i, needs: 1 << b})
 		}
@@ -156,6 +162,11 @@ func (t *tally) inclusive() []figure {
 					fs = append(fs, figure{table: needPairs, needs: 1<<b | 1<<c})
 				}
 			}
+		}
+	}
+	for b, twice := range t.twice {
+		if twice >= 0 {
+			fs = append(fs, figure{table: needTwice, needs: 1<<b | 1<<twice})
 		}
 	}
 	return fs

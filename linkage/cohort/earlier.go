@@ -19,7 +19,8 @@ import (
 // The persons of today may not be those of then: parties send new extracts, and
 // thresholds change. An attacker who takes earlier figures to be about the
 // persons of today is the one who learns most, so that one is played; where an
-// earlier figure can no longer be true, it is widened just so far that it is.
+// earlier figure can no longer be true, it is widened just so far that it is. (Of the
+// same records at another threshold, it is known to have changed, and set aside.)
 // Not played: what a list of the largest combinations told by what was not in
 // it, and, for needs, that a party that came later may say more of a person.
 
@@ -33,8 +34,11 @@ type Earlier struct {
 	Told          bool // as in Audit
 	// Same says that it was made from the very linkage of today. What it hid
 	// stays hidden, so that the same release comes out again.
-	Same  bool
-	Given []Given
+	Same bool
+	// Beside says that it is of the same records, told into persons at another threshold:
+	// what was hidden there is hidden here too, since few persons are others.
+	Beside bool
+	Given  []Given
 }
 
 // Seen is a figure of an earlier release. See Row for what it counts.
@@ -80,7 +84,7 @@ type memory struct {
 	low, high [2]float64
 	small     bool       // it was hidden for being small, and is small
 	mark      [2]float64 // then: what the mark stands for
-	hidden    bool       // it was hidden in a release of this very linkage
+	hidden    bool       // it was hidden in a release of this very linkage, or beside one
 	shown     bool
 	then      [][2]int           // what it was in releases of other linkages
 	own       map[int][2]float64 // party -> what it was given before
@@ -184,10 +188,13 @@ func (s *sheet) remember(e Earlier, seen Seen, f figure) {
 		if !e.Same {
 			m.then = append(m.then, [2]int{low, high})
 		}
+		m.shown = true
+		if e.Beside && (n < low || n > high) {
+			return // readers see that it is another number here, and can take nothing for granted
+		}
 		for told := range 2 {
 			m.learn(told, float64(low), float64(high), float64(n))
 		}
-		m.shown = true
 		return
 	}
 	low, high := e.Rule.mark()
@@ -195,7 +202,7 @@ func (s *sheet) remember(e Earlier, seen Seen, f figure) {
 		low = 0
 	}
 	m.learn(0, float64(low), math.Inf(1), float64(n))
-	m.hidden = m.hidden || e.Same
+	m.hidden = m.hidden || e.Same || e.Beside
 	if !e.Rule.hides(n) {
 		m.learn(1, float64(low), math.Inf(1), float64(n))
 		return
@@ -251,7 +258,14 @@ func (s *sheet) recognise(seen Seen, within, all uint64) (figure, error) {
 		if n < 0 || v < 0 || (s.needs[n].Kind == YesNo) != (nv.Value == "") {
 			return figure{}, fmt.Errorf("need %q: %w", nv.Need, ErrGone)
 		}
-		f.needs |= 1 << s.slots[n][v]
+		bit := s.slots[n][v]
+		f.needs |= 1 << bit
+		if f.table == needTwice {
+			if s.twice[bit] < 0 {
+				return figure{}, fmt.Errorf("need %q, said by two parties: %w", nv.Need, ErrGone)
+			}
+			f.needs |= 1 << s.twice[bit]
+		}
 	}
 	if f.table == asked {
 		c, err := s.condition(seen.Where)
@@ -348,6 +362,9 @@ func (f figure) String(s *sheet) string {
 		parts = append(parts, "in exactly "+strings.Join(in, " + "))
 	} else if len(in) > 0 {
 		parts = append(parts, "in "+strings.Join(in, " + "))
+	}
+	if f.table == needTwice {
+		parts = append(parts, "of whom two parties say so")
 	}
 	if f.k > 0 {
 		parts = append(parts, fmt.Sprintf("in %d parties or more", f.k))

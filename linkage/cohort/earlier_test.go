@@ -2,6 +2,7 @@ package cohort
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/bits"
 	"math/rand/v2"
@@ -75,9 +76,12 @@ func (w *everyWorld) counts(t testing.TB, row Row, rel *Release) []bool {
 	}
 	out := make([]bool, len(w.kinds))
 	for i, a := range w.kinds {
-		in := a.parties&mask == mask && (len(row.Needs) == 0 || a.needs == 1) && bits.OnesCount64(a.parties) >= row.AtLeast
-		if row.Table == "combination" {
+		in := a.parties&mask == mask && (len(row.Needs) == 0 || a.needs&1 == 1) && bits.OnesCount64(a.parties) >= row.AtLeast
+		switch row.Table {
+		case "combination":
 			in = a.parties == mask
+		case "need-twice":
+			in = in && a.needs == 3
 		}
 		out[i] = in && c.holds(a)
 	}
@@ -108,11 +112,14 @@ func (w *everyWorld) own(party int, c *Counts) {
 	all, carry := fact{counts: make([]bool, len(w.kinds))}, fact{counts: make([]bool, len(w.kinds))}
 	for i, a := range w.kinds {
 		all.counts[i] = a.parties>>party&1 == 1
-		carry.counts[i] = all.counts[i] && a.needs == 1
+		carry.counts[i] = all.counts[i] && a.needs&1 == 1
 	}
 	all.low = c.see().count(figure{table: parties, parties: 1 << party})
 	all.high = all.low
 	carry.low, carry.high = c.see().said[party][0], math.MaxInt
+	if c.see().by[0] == 1<<party { // all who carry it are its own
+		carry.high = carry.low
+	}
 	w.facts = append(w.facts, all, carry)
 }
 
@@ -393,5 +400,44 @@ func TestQuestionMistakes(t *testing.T) {
 	}
 	if _, err := Protect(Count(p), presets[0], Options{Earlier: []Earlier{{Figures: []Seen{{Table: "weights"}}}}}); err == nil {
 		t.Error("a table that is not known was passed over")
+	}
+}
+
+// What is hidden in a release is hidden at another threshold too, where it is neither
+// small nor needed to protect what is.
+func TestBesideKeepsHidden(t *testing.T) {
+	first := newPersons(t, borough[:3], nil)
+	for in, n := range map[uint64]int{1: 300, 2: 200, 3: 4, 4: 500, 5: 60, 6: 70, 7: 90} {
+		fill(t, first, n, in)
+	}
+	base := protect(t, first, preset(t, "hes"))
+	second := newPersons(t, borough[:3], nil)
+	for in, n := range map[uint64]int{1: 310, 2: 210, 3: 20, 4: 510, 5: 50, 6: 60, 7: 80} {
+		fill(t, second, n, in)
+	}
+	free, err := Protect(Count(second), preset(t, "hes"), Options{})
+	if err != nil || base.Hidden() == 0 || free.Hidden() > 0 {
+		t.Fatalf("%d and %d figures are hidden: the test shows nothing (%v)", base.Hidden(), free.Hidden(), err)
+	}
+	seen := asSeen(base, false)
+	seen.Beside = true
+	beside, err := Protect(Count(second), preset(t, "hes"), Options{Coarse: true, Earlier: []Earlier{seen}, Questions: []Question{{Where: "council and ccg and not gp-a"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := map[string]bool{}
+	for _, row := range base.Rows() {
+		hidden[row.Table+" "+fmt.Sprint(row.Parties, row.AtLeast)] = row.Figure.Hidden()
+	}
+	for _, row := range beside.Rows() {
+		if hidden[row.Table+" "+fmt.Sprint(row.Parties, row.AtLeast)] && !row.Figure.Hidden() {
+			t.Errorf("%s %v is shown", row.Table, row.Parties)
+		}
+		if row.Table == "combination" || row.Table == "need" {
+			t.Errorf("a coarse release has the table %s", row.Table)
+		}
+	}
+	if !beside.Coarse() || len(beside.Combinations()) > 0 {
+		t.Error("the release is not coarse")
 	}
 }

@@ -27,6 +27,12 @@ type Options struct {
 	Questions []Question
 	// QuestionsOnly leaves those tables out.
 	QuestionsOnly bool
+	// Coarse leaves out of them all but the persons in all, by party, by two parties,
+	// and by how many parties.
+	Coarse bool
+	// Precision and Recall are what the links are thought to be good for, at the least,
+	// as shares of pairs. Ranges are made of them (Release.Likely), no figure is.
+	Precision, Recall float64
 	// Earlier are the releases that readers have seen already.
 	Earlier []Earlier
 	// Given are the members of cohorts that parties are given with this release.
@@ -40,7 +46,7 @@ type Options struct {
 }
 
 // ErrUnsafe is returned when no way of hiding figures made a release safe.
-var ErrUnsafe = errors.New("no release of these counts can be shown to be safe; link more persons or fewer parties")
+var ErrUnsafe = errors.New("whatever is hidden, a small figure could be worked out from what is left, so that nothing can be released\nlink more persons, count fewer needs, or ask fewer questions")
 
 // Protect applies the rule to every figure, hides more until no attacker can
 // work out a hidden one (see audit.go), and returns what may be released. It is
@@ -161,7 +167,7 @@ const usualPatience = 300_000_000
 // hurries are the tables that are hidden then, and half as much work later, and once
 // more. What is left is quickly shown to be safe, as little stands in the way. Half
 // as much later worlds are no longer made whole, and at lateAt nothing is released.
-var hurries = [...][]table{{needPairs, combinations, atLeast}, {needParties}, {pairs}}
+var hurries = [...][]table{{needPairs, combinations, atLeast}, {needParties, needTwice}, {pairs}}
 
 const lateAt = 2 * len(hurries)
 
@@ -206,7 +212,7 @@ func (a *auditor) hideNext(f *failure) int {
 
 // missed orders the tables by how much a reader misses a figure of them.
 var missed = [...]int{
-	combinations: 0, needPairs: 1, atLeast: 2, needParties: 3, pairs: 4, asked: 5, needs: 6, parties: 7, people: 8,
+	combinations: 0, needPairs: 1, atLeast: 2, needParties: 3, needTwice: 4, pairs: 5, asked: 6, needs: 7, parties: 8, people: 9,
 }
 
 func (a *auditor) missedLess(i, j int) bool {
@@ -256,6 +262,9 @@ type sheet struct {
 	most   int    // the largest count a combination can have that is not listed; -1: no limit
 	zeroes bool   // a mark may stand for 0
 
+	coarse            bool    // as in Options
+	precise, complete float64 // precision and recall, as in Options
+
 	conditions map[string]*Condition
 	questions  []Question      // as asked, with the condition in its one spelling
 	byQuestion [][]int         // question -> its figures, that of all first
@@ -279,7 +288,12 @@ func newSheet(t *tally, r Rule) *sheet {
 // tables adds the figures that every release has.
 func (s *sheet) tables() {
 	for _, f := range s.inclusive() {
-		s.add(f, open)
+		if !s.coarse || slices.Contains([]table{people, parties, pairs, atLeast}, f.table) {
+			s.add(f, open)
+		}
+	}
+	if s.coarse {
+		return
 	}
 	for _, p := range s.listed(s.combinationCounts()) {
 		s.add(figure{table: combinations, parties: p}, open)
@@ -419,7 +433,7 @@ func (s *sheet) release(a *auditor) *Release {
 		rule: s.rule, parties: s.parties, needs: s.needs, slots: s.slots,
 		figures:  make(map[figure]Figure, len(s.list)),
 		everyone: len(s.parties) <= latticeParties, zeroMarked: s.zeroes,
-		questions: s.questions,
+		questions: s.questions, coarse: s.coarse, precision: s.precise, recall: s.complete,
 	}
 	for _, is := range s.byQuestion {
 		var fs []figure
@@ -450,6 +464,9 @@ func (s *sheet) release(a *auditor) *Release {
 			row.Figure = r.figures[f]
 			held = append(held, Held{row, reason})
 		}
+	}
+	r.ranges()
+	for _, f := range r.order {
 		if f.table == combinations {
 			c := Combination{Figure: r.figures[f]}
 			for p := f.parties; p != 0; p &= p - 1 {

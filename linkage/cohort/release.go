@@ -1,7 +1,6 @@
 package cohort
 
 import (
-	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -16,6 +15,8 @@ const Mark = "*"
 type Figure struct {
 	value int
 	state state
+
+	low, high int // see Likely; 0 without a range
 }
 
 type state uint8
@@ -44,7 +45,11 @@ func (f Figure) Text() string {
 	case hidden:
 		return Mark
 	}
-	s := strconv.Itoa(f.value)
+	return thousands(f.value)
+}
+
+func thousands(n int) string {
+	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}
@@ -70,6 +75,9 @@ type Release struct {
 	answers    [][]figure    // question -> its figures, that of all first
 	account    func() []Held // not for readers, so out of the way of fmt
 	audit      Audit
+
+	coarse            bool
+	precision, recall float64 // see Options
 }
 
 // Combination is how many persons are in exactly these parties and in no other.
@@ -87,7 +95,8 @@ type NeedValue struct {
 // Row is one figure with what it counts, for tables that hold every figure.
 type Row struct {
 	// Table is one of "people", "party", "pair", "combination", "at-least",
-	// "need", "need-party", "need-pair" and "question".
+	// "need", "need-party", "need-pair", "need-twice" (two parties or more say so) and
+	// "question".
 	Table   string
 	Where   string      // the condition that the persons meet, in its one spelling; "" for everybody
 	Parties []string    // the persons are in all of these (for a combination: and in no other)
@@ -98,7 +107,7 @@ type Row struct {
 
 var tableNames = [...]string{
 	people: "people", parties: "party", pairs: "pair", combinations: "combination",
-	atLeast: "at-least", needs: "need", needParties: "need-party", needPairs: "need-pair",
+	atLeast: "at-least", needs: "need", needParties: "need-party", needPairs: "need-pair", needTwice: "need-twice",
 	asked: "question",
 }
 
@@ -163,31 +172,19 @@ func (r *Release) NeedPair(n, v, m, w int) Figure {
 	return r.figures[figure{table: needPairs, needs: 1<<r.slots[n][v] | 1<<r.slots[m][w]}]
 }
 
-// Linked returns between which numbers the persons known to k parties or more
-// probably are, since linkage misses links and makes wrong ones: shown persons
-// less those whose links are wrong, and more for those whose links were missed. It is
-// reckoned from the shown figure alone, so that it tells nothing about others,
-// and widened to the rule's rounding. precision and recall are of pairs, above 0
-// and at most 1. It is not there for a hidden figure, or for one party.
-//
-// A person in k parties needs k-1 right links at the least (a chain), so that the
-// shares are taken to the power of k-1: links are thought to fail independently
-// of each other, which they do not for names that are hard to write; the truth can
-// lie outside.
-func (r *Release) Linked(k int, precision, recall float64) (low, high int, ok bool) {
-	n, shown := r.AtLeast(k).Value()
-	valid := precision > 0 && precision <= 1 && recall > 0 && recall <= 1
-	if !shown || k < 2 || n == 0 || !valid {
-		return 0, 0, false
+// NeedTwice is of how many persons two parties or more say need n. It is released for
+// yes-no needs that two parties declare.
+func (r *Release) NeedTwice(n int) Figure {
+	for f, figure := range r.figures {
+		if f.table == needTwice && f.needs>>r.slots[n][0]&1 == 1 {
+			return figure
+		}
 	}
-	base := float64(r.rule.Base)
-	least := float64(n) * math.Pow(precision, float64(k-1))
-	most := float64(n) / math.Pow(recall, float64(k-1))
-	if total, ok := r.Total().Value(); ok {
-		most = min(most, float64(total))
-	}
-	return int(math.Floor(least/base) * base), int(math.Ceil(most/base) * base), true
+	return Figure{}
 }
+
+// Coarse reports whether the release was made without its finer tables.
+func (r *Release) Coarse() bool { return r.coarse }
 
 // MarkMayBeZero reports whether Mark may stand for 0 in this release.
 func (r *Release) MarkMayBeZero() bool { return r.zeroMarked }

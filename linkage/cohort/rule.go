@@ -87,7 +87,7 @@ func Custom(least, base int, reason string) (Rule, error) {
 }
 
 // ErrWeakRule is returned for a rule below the Floor that comes without a reason.
-var ErrWeakRule = errors.New("the release rule is weaker than the floor and has no reason")
+var ErrWeakRule = errors.New("which needs a reason")
 
 func (r Rule) check() error {
 	switch {
@@ -99,8 +99,8 @@ func (r Rule) check() error {
 		// Else a count that is shown could be rounded to 0, and 0 means nobody.
 		return fmt.Errorf("release rule %q: the rounding must be at most twice the threshold", r.Name)
 	case (r.Least < Floor || r.Base < Floor) && strings.TrimSpace(r.Reason) == "":
-		return fmt.Errorf("release rule %q shows counts of %d, rounded to %d, below the floor of %d: %w",
-			r.Name, r.Least, r.Base, Floor, ErrWeakRule)
+		return fmt.Errorf("counts from %d on would be shown, rounded to %d, below the floor of %d, %w",
+			r.Least, r.Base, Floor, ErrWeakRule)
 	}
 	return nil
 }

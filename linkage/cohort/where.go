@@ -16,6 +16,7 @@ import (
 //	council and not frailty           in the council, and nobody says frailty
 //	age_band=65+ or age_band=85+      carrying one of two values of a category
 //	"age_band"="65 to 84"             names and values with spaces, or and, or, not, parties
+//	housing_need>=2                   two parties or more say so, of a yes-no need
 //	party:housing and need:housing    where a party and a need have one name
 //
 // "not" binds tighter than "and", and "and" tighter than "or"; parentheses as
@@ -26,12 +27,14 @@ import (
 // for. Safe for concurrent use.
 type Condition struct {
 	text    string
+	words   string // the same for readers, after "people"
+	records int    // as of whereNode
 	holds   func(a atom) bool
-	parties uint64 // that it names
-	needs   uint64 // bits of atom.needs that it names
-	said    []int  // needs that it names
-	sizes   bool   // it looks at the number of parties
-	slots   [][]int
+	parties uint64               // that it names
+	needs   uint64               // bits of atom.needs that it names
+	said    []int                // needs that it names
+	sizes   bool                 // it looks at the number of parties
+	bitsOf  func([]Carry) uint64 // as in atom.needs
 }
 
 const (
@@ -53,11 +56,15 @@ func ParseWhere(text string, parties []string, needs []Need) (*Condition, error)
 		return nil, err
 	}
 	f := p.see()
-	return parseWhere(text, f.parties, f.needs, f.slots)
+	return parseWhere(text, whereNames{f.parties, f.needs, f.slots, f.twice}, f.bitsOf)
 }
 
 // String returns the condition in its one spelling; "" holds for everybody.
 func (c *Condition) String() string { return c.text }
+
+// Words says for readers who the persons are, as what follows "people": "known to 3 or
+// more parties and with housing need". It is "" for everybody.
+func (c *Condition) Words() string { return c.words }
 
 // Parties returns the positions of the parties that the condition names, and
 // whether it looks at the number of parties.
@@ -71,7 +78,15 @@ func (c *Condition) Parties() (named []int, number bool) {
 // Needs returns the positions of the needs that the condition names.
 func (c *Condition) Needs() []int { return slices.Clone(c.said) }
 
-func parseWhere(text string, parties []string, needs []Need, slots [][]int) (*Condition, error) {
+// whereNames is what a condition can name, and the bits of it.
+type whereNames struct {
+	parties []string
+	needs   []Need
+	slots   [][]int
+	twice   []int
+}
+
+func parseWhere(text string, names whereNames, bitsOf func([]Carry) uint64) (*Condition, error) {
 	if len(text) > maxWhere {
 		return nil, fmt.Errorf("%w: it is longer than %d bytes", errWhere, maxWhere)
 	}
@@ -79,11 +94,11 @@ func parseWhere(text string, parties []string, needs []Need, slots [][]int) (*Co
 	if err != nil {
 		return nil, err
 	}
-	c := &Condition{holds: func(atom) bool { return true }, slots: slots}
+	c := &Condition{holds: func(atom) bool { return true }, bitsOf: bitsOf}
 	if len(words) == 0 {
 		return c, nil
 	}
-	r := &whereReader{words: words, parties: parties, needs: needs, slots: slots, c: c}
+	r := &whereReader{words: words, whereNames: names, c: c}
 	n, err := r.or(0)
 	if err == nil && r.at < len(words) {
 		err = r.expected("and, or, or the end")
@@ -91,7 +106,7 @@ func parseWhere(text string, parties []string, needs []Need, slots [][]int) (*Co
 	if err != nil {
 		return nil, err
 	}
-	c.text, c.holds = n.text, n.holds
+	c.text, c.words, c.holds, c.records = n.text, n.words, n.holds, n.records
 	return c, nil
 }
 
@@ -145,25 +160,41 @@ func cutWhere(text string) ([]whereWord, error) {
 
 type whereNode struct {
 	text  string
+	words string // as Condition.Words
+	not   string // what words are when it does not hold; "" where that takes a "not"
 	holds func(a atom) bool
 	level int // 0 or, 1 and, 2 anything tighter
+	// records is how many records of a person it takes at most to see that it holds;
+	// none where one record more can make it fail.
+	records int
+}
+
+const none = -1
+
+// records2 is records of two parts that both must hold, or either.
+func records2(word string, a, b int) int {
+	switch {
+	case a == none || b == none:
+		return none
+	case word == "and":
+		return a + b
+	}
+	return max(a, b)
 }
 
 // within puts parentheses around a looser part.
-func (n whereNode) within(level int) string {
+func (n whereNode) within(level int) (text, words string) {
 	if n.level < level {
-		return "(" + n.text + ")"
+		return "(" + n.text + ")", "(" + n.words + ")"
 	}
-	return n.text
+	return n.text, n.words
 }
 
 type whereReader struct {
-	words   []whereWord
-	at      int
-	parties []string
-	needs   []Need
-	slots   [][]int
-	c       *Condition
+	words []whereWord
+	at    int
+	whereNames
+	c *Condition
 }
 
 func (r *whereReader) is(word string) bool {
@@ -201,7 +232,10 @@ func (r *whereReader) join(word string, level, depth int, both func(a, b bool) b
 			break
 		}
 		one, other := left.holds, right.holds
-		left = whereNode{left.within(level) + " " + word + " " + right.within(level), func(a atom) bool { return both(one(a), other(a)) }, level}
+		text, words := left.within(level)
+		text2, words2 := right.within(level)
+		left = whereNode{text: text + " " + word + " " + text2, words: words + " " + word + " " + words2, holds: func(a atom) bool { return both(one(a), other(a)) }, level: level,
+			records: records2(word, left.records, right.records)}
 	}
 	return left, err
 }
@@ -216,7 +250,12 @@ func (r *whereReader) one(depth int) (whereNode, error) {
 		if err != nil {
 			return n, err
 		}
-		return whereNode{"not " + n.within(2), func(a atom) bool { return !n.holds(a) }, 2}, nil
+		text, words := n.within(2)
+		back := words
+		if words = "not " + words; n.not != "" {
+			words = n.not
+		}
+		return whereNode{text: "not " + text, words: words, not: back, holds: func(a atom) bool { return !n.holds(a) }, level: 2, records: none}, nil
 	case r.take("("):
 		n, err := r.or(depth + 1)
 		if err == nil && !r.take(")") {
@@ -256,7 +295,20 @@ func (r *whereReader) number() (whereNode, error) {
 	}
 	r.at++
 	r.c.sizes = true
-	return whereNode{fmt.Sprintf("parties%s%d", sign, k), func(a atom) bool { return by(bits.OnesCount64(a.parties), k) }, 2}, nil
+	say := map[string]string{"=": "exactly %d", "!=": "any number of parties but %d", "<": "fewer than %d", "<=": "%d or fewer", ">": "more than %d", ">=": "%d or more"}
+	words := "known to " + fmt.Sprintf(say[sign], k)
+	switch {
+	case sign == "!=":
+	case k == 1 && sign != "<=" && sign != ">=":
+		words += " party"
+	default:
+		words += " parties"
+	}
+	records := none
+	if sign == ">=" || sign == ">" {
+		records = max(1, k+len(">=")-len(sign))
+	}
+	return whereNode{text: fmt.Sprintf("parties%s%d", sign, k), words: words, holds: func(a atom) bool { return by(bits.OnesCount64(a.parties), k) }, level: 2, records: records}, nil
 }
 
 // name reads a party, a yes-no need, or a category with one of its values.
@@ -288,7 +340,8 @@ func (r *whereReader) name() (whereNode, error) {
 	switch {
 	case party >= 0:
 		r.c.parties |= 1 << party
-		return whereNode{nameText("party", name, r.parties, r.needs), func(a atom) bool { return a.parties>>party&1 == 1 }, 2}, nil
+		return whereNode{text: nameText("party", name, r.parties, r.needs), words: "known to " + name, not: "not known to " + name,
+			holds: func(a atom) bool { return a.parties>>party&1 == 1 }, level: 2, records: 1}, nil
 	case need < 0:
 		return whereNode{}, fmt.Errorf("%w: %q is no party and no need: %w", errWhere, name, ErrGone)
 	}
@@ -305,9 +358,12 @@ func (r *whereReader) value(need int) (whereNode, error) {
 		if r.is("=") || r.is("!=") {
 			return whereNode{}, fmt.Errorf("%w: need %q is yes or no; write %s, or not %s", errWhere, n.Name, text, text)
 		}
-		bit := uint64(1) << r.slots[need][0]
+		bit, said := uint64(1)<<r.slots[need][0], spaced(n.Name)
+		if r.take(">=") {
+			return r.saidTwice(need, text)
+		}
 		r.c.needs |= bit
-		return whereNode{text, func(a atom) bool { return a.needs&bit != 0 }, 2}, nil
+		return whereNode{text: text, words: "with " + said, not: "without " + said, holds: func(a atom) bool { return a.needs&bit != 0 }, level: 2, records: 1}, nil
 	}
 	sign := "="
 	switch {
@@ -327,8 +383,33 @@ func (r *whereReader) value(need int) (whereNode, error) {
 	r.at++
 	bit := uint64(1) << r.slots[need][v]
 	r.c.needs |= bit
-	return whereNode{text + sign + wordText(n.Values[v]), func(a atom) bool { return (a.needs&bit != 0) == (sign == "=") }, 2}, nil
+	words, not := "with "+spaced(n.Name)+" "+n.Values[v], "without "+spaced(n.Name)+" "+n.Values[v]
+	records := 1
+	if sign == "!=" {
+		words, not, records = not, words, none
+	}
+	return whereNode{text: text + sign + wordText(n.Values[v]), words: words, not: not, holds: func(a atom) bool { return (a.needs&bit != 0) == (sign == "=") }, level: 2, records: records}, nil
 }
+
+// saidTwice reads the number after a need and ">=": of two parties or more it is kept
+// who says a need, and of more it is not.
+func (r *whereReader) saidTwice(need int, text string) (whereNode, error) {
+	if !r.take("2") {
+		return whereNode{}, r.expected("2: whether two parties or more say a need is all that can be asked of its parties")
+	}
+	name := r.needs[need].Name
+	twice := r.twice[r.slots[need][0]]
+	if twice < 0 {
+		return whereNode{}, fmt.Errorf("%w: need %q is not declared by two parties: %w", errWhere, name, ErrGone)
+	}
+	bit := uint64(1) << twice
+	r.c.needs |= bit | 1<<r.slots[need][0]
+	said := spaced(name) + " as two parties or more say"
+	return whereNode{text: text + ">=2", words: "with " + said, not: "without " + said, holds: func(a atom) bool { return a.needs&bit != 0 }, level: 2, records: 2}, nil
+}
+
+// spaced turns the name of a need in a project file into words.
+func spaced(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
 // wordText writes a name or value so that it is read as one again.
 func wordText(s string) string {
@@ -351,9 +432,5 @@ func nameText(kind, name string, parties []string, needs []Need) string {
 // Holds reports whether a person in these parties (bit i for party i), of whom
 // these needs are said, meets the condition.
 func (c *Condition) Holds(parties uint64, carries []Carry) bool {
-	a := atom{parties: parties}
-	for _, k := range carries {
-		a.needs |= 1 << c.slots[k.Need][k.Value]
-	}
-	return c.holds(a)
+	return c.holds(atom{parties, c.bitsOf(carries)})
 }

@@ -41,7 +41,20 @@ func (a *auditor) possible(x atom) bool {
 			return false
 		}
 	}
+	for _, r := range a.sayers {
+		if !r.allows(x) {
+			return false
+		}
+	}
 	return true
+}
+
+// settled is the possible atom that is nearest to x, as far as who says what is concerned.
+func (a *auditor) settled(x atom) atom {
+	for _, r := range a.sayers {
+		x = r.settle(x)
+	}
+	return x
 }
 
 // model returns the program in which to look for worlds for figure target.
@@ -111,6 +124,7 @@ func (a *auditor) near(f figure) []atom {
 	seen := make(map[atom]bool)
 	var out []atom
 	add := func(x atom) {
+		x = a.settled(x)
 		if !seen[x] && a.possible(x) {
 			seen[x] = true
 			out = append(out, x)
@@ -271,6 +285,7 @@ func (a *auditor) further(m *model, target int, sign float64) []atom {
 		}
 		starts = starts[:0]
 		for _, x := range next {
+			x.atom = a.settled(x.atom)
 			if known[x.atom] || !a.possible(x.atom) {
 				continue
 			}
@@ -298,6 +313,7 @@ func (a *auditor) variants(needs, change uint64) []uint64 {
 	out := []uint64{needs}
 	for c := change; c != 0; c &= c - 1 {
 		bit := c & -c
+		on, off := a.together(bit)
 		group := bit
 		for _, r := range a.categories {
 			if r.mask&bit != 0 && r.single {
@@ -305,7 +321,7 @@ func (a *auditor) variants(needs, change uint64) []uint64 {
 			}
 		}
 		for _, x := range out {
-			out = append(out, x&^group|bit, x&^group)
+			out = append(out, x&^group|on, x&^(group|off))
 			for g := group &^ bit; g != 0; g &= g - 1 {
 				if x&bit != 0 {
 					out = append(out, x&^group|g&-g)
