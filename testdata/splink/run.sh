@@ -5,24 +5,30 @@
 #	testdata/splink/run.sh FOLDER [KEYS]
 #
 # FOLDER is made, with a Python environment in it that Splink is installed in (venv), all that is linked, and the table
-# (table.md). KEYS is how many project keys, and seeds of Splink's samples, are tried (3). The sets are the folders of
-# ../shared/data/people beside the checkout, or of $COHORTLINK_SHARED/data/people. Two minutes a key.
+# (table.md). KEYS is how many project keys, and seeds of Splink's samples, are tried: 1 to 9 (3). The sets are the
+# folders of ../shared/data/people beside the checkout, or of $COHORTLINK_SHARED/data/people. Three minutes a key.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-sets=$(cd "${COHORTLINK_SHARED:-$root/../shared}/data/people" && pwd)
-if [ $# -lt 1 ] || [ $# -gt 2 ]; then
-	echo "usage: $0 FOLDER [KEYS]" >&2
-	exit 2
-fi
+people=${COHORTLINK_SHARED:-$root/../shared}/data/people
 keys=${2:-3}
+case $#,$keys in
+[12],[1-9]) ;;
+*)
+	echo "usage: $0 FOLDER [KEYS], KEYS from 1 to 9" >&2
+	exit 2
+	;;
+esac
+if [ ! -d "$people/febrl3-dedup" ]; then
+	echo "$0: the people of febrl3-dedup are not in $people: set COHORTLINK_SHARED to where they are" >&2
+	exit 1
+fi
+sets=$(cd "$people" && pwd)
 mkdir -p "$1"
 work=$(cd "$1" && pwd)
 (cd "$root" && go build -o "$work/cohortlink" ./cmd/cohortlink)
-if [ ! -x "$work/venv/bin/python" ]; then
-	python3 -m venv "$work/venv"
-	"$work/venv/bin/pip" install --quiet splink==5.0.0
-fi
+[ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check splink==5.0.0
 cd "$work"
 mkdir -p splink results
 rm -f results/*.json

@@ -50,12 +50,12 @@ def main(folder):
             sys.exit(f"no {pattern} in {folder / 'results'}")
         return found
 
-    print("| set | | threshold without truth: F1; precision, recall | best with truth |")
+    print("| set | | threshold without truth (Splink 0.5, cohortlink auto): F1; precision, recall | best threshold, with the truth |")
     print("|---|---|---|---|")
     for title, of, rows in ROWS:
         for name, who, what in rows:
             if who == "splink":
-                without = [r["scores"] for r in results(f"{of}.{what}.?.0.9.json")]
+                without = [r["scores"] for r in results(f"{of}.{what}.?.0.5.json")]
                 best = [r["scores"] for r in results(f"{of}.{what}.?.best.json")]
             else:
                 found = results(f"{of}.cohortlink-{what}.?.json")
