@@ -105,11 +105,11 @@ func (g *groups) partition(sets forest, pairs []Pair) (parts []part, members, in
 	}
 	for i := range pairs {
 		p := &pairs[i]
-		set := sets[p.A]
-		if set != sets[p.B] || nodes[set] < 2 {
+		a, b := g.of[p.A], g.of[p.B]
+		if a == b {
 			continue
 		}
-		if a, b := g.of[p.A], g.of[p.B]; a != b && !g.meet(a, b) {
+		if set := sets[a]; set == sets[b] && !g.meet(a, b) {
 			count[set]++
 			inside = append(inside, int32(i))
 		}
@@ -148,19 +148,18 @@ func (g *groups) partition(sets forest, pairs []Pair) (parts []part, members, in
 // smallest record, and size the records of that.
 func (g *groups) sameParty(of, size []int32, pairs []Pair) int {
 	near := make([]bool, len(of)) // has a pair at the threshold with another person
-	for i := range pairs {
-		if units(pairs[i].Score) < g.threshold {
-			break
-		}
-		if a, b := of[pairs[i].A], of[pairs[i].B]; a != b {
-			near[a], near[b] = true, true
-		}
-	}
 	// The pairs of each person with larger ones.
 	starts := make([]int32, len(of)+1)
 	var between []int32
 	for i := range pairs {
-		if a, b := of[pairs[i].A], of[pairs[i].B]; a != b && near[a] && near[b] {
+		a, b := of[pairs[i].A], of[pairs[i].B]
+		if a == b {
+			continue
+		}
+		if units(pairs[i].Score) >= g.threshold {
+			near[a], near[b] = true, true
+		}
+		if near[a] && near[b] {
 			between = append(between, int32(i))
 			starts[min(a, b)+1]++
 		}

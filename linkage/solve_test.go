@@ -96,8 +96,8 @@ func sortPairs(pairs []Pair) []Pair {
 	return pairs
 }
 
-// The chains find the persons of the definition: with ties, clean parties, missing
-// pairs, and a floor at the threshold.
+// The chains find the persons of the definition: with ties, clean parties, more than 64 of them,
+// missing pairs, and a floor at the threshold.
 func TestPersonsAreThoseOfTheDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var records []int
@@ -107,6 +107,11 @@ func TestPersonsAreThoseOfTheDefinition(t *testing.T) {
 			records = append(records, n)
 			clean = append(clean, rapid.Bool().Draw(t, "clean"))
 			n += rapid.IntRange(0, 6).Draw(t, "records")
+			if rapid.IntRange(0, 9).Draw(t, "empty parties") == 0 { // parties 64 apart share a bit
+				for range 63 {
+					records, clean = append(records, n), append(clean, true)
+				}
+			}
 		}
 		records = append(records, n)
 		steps := rapid.SampledFrom([]int{1, 3, 24}).Draw(t, "steps") // few: many ties

@@ -14,6 +14,8 @@ import time
 
 from clkhash import clk, schema, serialization
 
+if len(sys.argv) not in (3, 4):
+    sys.exit(__doc__)
 schema_path, csv_path = map(os.path.abspath, sys.argv[1:3])
 secret = sys.argv[3] if len(sys.argv) > 3 else "secret"
 here = os.path.dirname(os.path.abspath(__file__))
