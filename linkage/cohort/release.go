@@ -1,10 +1,12 @@
 package cohort
 
 import (
+	"fmt"
 	"math"
 	"math/bits"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Mark is what stands in place of a hidden figure. There is one mark only: a
@@ -16,6 +18,9 @@ const Mark = "*"
 type Figure struct {
 	value int
 	state state
+	// Of a figure with noise, between what the count is in 95 of 100 draws.
+	noisy     bool
+	low, high int
 }
 
 type state uint8
@@ -44,11 +49,23 @@ func (f Figure) Text() string {
 	case hidden:
 		return Mark
 	}
-	s := strconv.Itoa(f.value)
+	return grouped(f.value)
+}
+
+// grouped writes a number with commas between thousands.
+func grouped(n int) string {
+	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// Range returns between which numbers, both included, the count is that a figure with
+// noise was made from: in 95 of 100 draws it is there, for each figure by itself. It
+// follows from the figure and the size of the noise alone. ok is false without noise.
+func (f Figure) Range() (low, high int, ok bool) {
+	return f.low, f.high, f.noisy && f.Released()
 }
 
 // String returns the same as Text.
@@ -70,6 +87,7 @@ type Release struct {
 	answers    [][]figure    // question -> its figures, that of all first
 	account    func() []Held // not for readers, so out of the way of fmt
 	audit      Audit
+	noise      *NoiseFacts
 }
 
 // Combination is how many persons are in exactly these parties and in no other.
@@ -181,9 +199,15 @@ func (r *Release) Linked(k int, precision, recall float64) (low, high int, ok bo
 		return 0, 0, false
 	}
 	base := float64(r.rule.Base)
-	least := float64(n) * math.Pow(precision, float64(k-1))
-	most := float64(n) / math.Pow(recall, float64(k-1))
-	if total, ok := r.Total().Value(); ok {
+	fewest, highest := n, n
+	total, totalShown := r.Total().Value()
+	if l, h, noisy := r.AtLeast(k).Range(); noisy {
+		fewest, highest = l, h
+		_, total, _ = r.Total().Range()
+	}
+	least := float64(fewest) * math.Pow(precision, float64(k-1))
+	most := float64(highest) / math.Pow(recall, float64(k-1))
+	if totalShown {
 		most = min(most, float64(total))
 	}
 	return int(math.Floor(least/base) * base), int(math.Ceil(most/base) * base), true
@@ -191,6 +215,24 @@ func (r *Release) Linked(k int, precision, recall float64) (low, high int, ok bo
 
 // MarkMayBeZero reports whether Mark may stand for 0 in this release.
 func (r *Release) MarkMayBeZero() bool { return r.zeroMarked }
+
+// Says tells in plain words and one sentence what the rule does with the figures of
+// this release.
+func (r *Release) Says() string {
+	if r.noise == nil {
+		return r.rule.Says()
+	}
+	var b strings.Builder
+	if r.rule.Least > 1 {
+		fmt.Fprintf(&b, "Counts that are below %d with their noise are hidden, and those that cannot be told from 0", r.rule.Least)
+	} else {
+		b.WriteString("Counts that cannot be told from 0 for their noise are hidden")
+	}
+	if r.rule.Base > 1 {
+		fmt.Fprintf(&b, "; all others are rounded to the nearest %d", r.rule.Base)
+	}
+	return b.String() + "."
+}
 
 // Rows returns every figure of the release, table by table.
 func (r *Release) Rows() []Row {
@@ -255,5 +297,16 @@ type Held struct {
 // Secondary is not small. It must not be handed on with the release.
 func (r *Release) Account() []Held { return r.account() }
 
-// Audit returns what the attacker that was played could and could not do.
+// Noise returns how noise was put on the figures; ok is false where none was.
+func (r *Release) Noise() (facts NoiseFacts, ok bool) {
+	if r.noise == nil {
+		return NoiseFacts{}, false
+	}
+	facts = *r.noise
+	facts.LeftOut = slices.Clone(facts.LeftOut)
+	return facts, true
+}
+
+// Audit returns what the attacker that was played could and could not do; nothing
+// where noise protects the figures.
 func (r *Release) Audit() Audit { return r.audit }

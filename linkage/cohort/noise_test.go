@@ -1,0 +1,523 @@
+package cohort
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// stream is a source of random bytes that is the same for the same seed.
+func stream(seed uint64) io.Reader {
+	var b [32]byte
+	for i := range 8 {
+		b[i] = byte(seed >> (8 * i))
+	}
+	return rand.NewChaCha8(b)
+}
+
+func withNoise(t testing.TB, p *Persons, e Epsilon, seed uint64, qs ...Question) *Release {
+	t.Helper()
+	rel, err := Protect(Count(p), preset(t, "hes"), Options{Noise: &Noise{Epsilon: e, Random: stream(seed)}, Questions: qs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rel
+}
+
+// chiSquare compares how often values came with how often they should have: it returns
+// how many standard deviations the statistic is above its mean (Wilson and Hilferty 1931).
+func chiSquare(t testing.TB, seen map[int]int, n int, mass func(k int) float64) float64 {
+	t.Helper()
+	sum, bins, left, leftSeen := 0.0, 0, float64(n), n
+	for k := -4000; k <= 4000; k++ {
+		if want := float64(n) * mass(k); want >= 10 {
+			sum += (float64(seen[k]) - want) * (float64(seen[k]) - want) / want
+			bins++
+			left -= want
+			leftSeen -= seen[k]
+		}
+	}
+	if left > 1 {
+		sum += (float64(leftSeen) - left) * (float64(leftSeen) - left) / left
+		bins++
+	}
+	if bins < 3 {
+		t.Fatalf("%d bins: nothing to test", bins)
+	}
+	free := float64(bins - 1)
+	return (math.Cbrt(sum/free) - (1 - 2/(9*free))) / math.Sqrt(2/(9*free))
+}
+
+func laplaceMass(rate float64) func(k int) float64 {
+	a := math.Exp(-rate)
+	return func(k int) float64 { return (1 - a) / (1 + a) * math.Pow(a, math.Abs(float64(k))) }
+}
+
+// The distribution is that of the definition. The same test fails when the negative zero
+// is not rejected, the likeliest mistake.
+func TestLaplace(t *testing.T) {
+	const n = 200_000
+	for i, r := range [][2]uint64{{1, 2}, {1, 1}, {3, 1}, {7, 3}, {1, 20}, {500, 1000 * 21 * 105}} {
+		c := newCoins(stream(uint64(i)))
+		seen, twice := map[int]int{}, map[int]int{}
+		for range n {
+			k := c.laplace(r[0], r[1])
+			seen[k]++
+			if twice[k]++; k == 0 && c.below(4) == 0 {
+				twice[k]++
+			}
+		}
+		mass := laplaceMass(float64(r[0]) / float64(r[1]))
+		if r[1] > 1000 { // too wide for single values: its deciles by sign
+			outer := int(math.Log(2) * float64(r[1]) / float64(r[0]))
+			got := 0
+			for k, m := range seen {
+				if k > outer {
+					got += m
+				}
+			}
+			if want := 0.25 * n; math.Abs(float64(got)-want) > 4*math.Sqrt(n*0.25*0.75) {
+				t.Errorf("scale %d/%d: %d draws above the median of their size, want about %.0f", r[1], r[0], got, want)
+			}
+			continue
+		}
+		if z := chiSquare(t, seen, n, mass); z > 4 {
+			t.Errorf("scale %d/%d: %.1f standard deviations from the distribution", r[1], r[0], z)
+		}
+		if z := chiSquare(t, twice, n, mass); r[0] >= r[1] && z < 4 {
+			t.Errorf("scale %d/%d: too many zeros are not noticed", r[1], r[0])
+		}
+		if c.err != nil {
+			t.Fatal(c.err)
+		}
+	}
+}
+
+func TestCoins(t *testing.T) {
+	const n = 100_000
+	c := newCoins(stream(9))
+	for _, r := range [][2]uint64{{0, 5}, {1, 5}, {1, 2}, {1, 1}} {
+		yes := 0
+		for range n {
+			if c.exp(r[0], r[1]) {
+				yes++
+			}
+		}
+		p := math.Exp(-float64(r[0]) / float64(r[1]))
+		if math.Abs(float64(yes)-n*p) > 4*math.Sqrt(n*p*(1-p)) {
+			t.Errorf("exp(-%d/%d) came %d of %d times, want about %.0f", r[0], r[1], yes, n, n*p)
+		}
+	}
+	seen := map[int]int{}
+	for range n {
+		seen[int(c.below(7))]++
+	}
+	if z := chiSquare(t, seen, n, func(k int) float64 {
+		if k < 0 || k > 6 {
+			return 0
+		}
+		return 1.0 / 7
+	}); z > 4 || len(seen) != 7 {
+		t.Errorf("whole numbers below 7 are not equally probable: %v", seen)
+	}
+	// Of the 64-bit numbers those that would make a remainder likelier are drawn again.
+	c = newCoins(bytes.NewReader(append(make([]byte, 8), 9, 0, 0, 0, 0, 0, 0, 0)))
+	if got := c.below(7); got != 2 || c.err != nil {
+		t.Errorf("0, then 9, give %d below 7, want 2", got)
+	}
+	if c.below(7); c.err == nil {
+		t.Error("a source that has ended is not noticed")
+	}
+}
+
+// The reach of a sum is that of the distribution added up term by term.
+func TestReach(t *testing.T) {
+	for _, d := range []dose{{1, 2, 1}, {3, 1, 1}, {1, 50, 1}, {10, 1, 1}, {1, 2, 2}, {1, 1, 7}, {3, 1, 16}, {1, 4, 64}, {10, 1, 300}} {
+		mass := laplaceMass(float64(d.num) / float64(d.den))
+		const wide = 2000
+		reach := int(40 * d.den / d.num) // of one draw, but for e^-40
+		sum := make([]float64, 2*wide+1)
+		sum[wide] = 1
+		for range d.draws {
+			next := make([]float64, len(sum))
+			for i, p := range sum {
+				if p < 1e-30 {
+					continue
+				}
+				for k := -min(i, reach+1); k <= min(reach+1, len(sum)-1-i); k++ {
+					next[i+k] += p * mass(k)
+				}
+			}
+			sum = next
+		}
+		for _, p := range []float64{0.5, confidence, 1 - 1e-6} {
+			q, got := 0, sum[wide]
+			for got < p {
+				q++
+				got += sum[wide-q] + sum[wide+q]
+			}
+			if r := d.reach(p); r != q {
+				t.Errorf("%v: %g of the sum is within %d, want %d", d, p, r, q)
+			}
+		}
+	}
+	// Wider than can be added up: the closed form for one draw against the series.
+	one, two := dose{1, 30_000, 1}.reach(confidence), dose{1, 30_000, 2}.reach(confidence)
+	if one < 89_000 || one > 90_500 || two < one || two > 2*one {
+		t.Errorf("one draw reaches %d and two %d", one, two)
+	}
+	// By the central limit theorem, 1.96 standard deviations.
+	many := dose{1, 2, maxCells}
+	a := math.Exp(-0.5)
+	if want := 1.96 * math.Sqrt(2*maxCells*a) / (1 - a); math.Abs(float64(many.reach(confidence))-want) > want/200 {
+		t.Errorf("%d draws reach %d, want about %.0f", maxCells, many.reach(confidence), want)
+	}
+}
+
+func TestEpsilon(t *testing.T) {
+	for text, want := range map[string]Epsilon{"0.5": 500, "1": 1000, "10": 10_000, "0.001": 1, "2.25": 2250, "1.0": 1000, "01": 1000} {
+		if e, err := ParseEpsilon(text); err != nil || e != want {
+			t.Errorf("%q: %d, %v", text, e, err)
+		}
+	}
+	for _, text := range []string{"", "0", "0.0", "0.0005", "10.001", "-1", "+1", "1e1", ".5", "1.", "1.2.3", "１", "0x1", "99999999999999999999"} {
+		if e, err := ParseEpsilon(text); err == nil {
+			t.Errorf("%q was taken for %s", text, e)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		e := Epsilon(rapid.IntRange(1, int(MaxEpsilon)).Draw(t, "epsilon"))
+		if again, err := ParseEpsilon(e.String()); err != nil || again != e {
+			t.Fatalf("%d is written %s and read as %d, %v", e, e, again, err)
+		}
+	})
+}
+
+// boroughPersons are some thousand persons in four parties.
+func boroughPersons(t testing.TB) *Persons {
+	p := newPersons(t, borough, boroughNeeds)
+	fill(t, p, 412, 0b0001)
+	fill(t, p, 1233, 0b0111, Carry{0, 0, 0}, Carry{1, 1, 2}, Carry{2, 0, 0})
+	fill(t, p, 801, 0b0011, Carry{0, 2, 0}, Carry{1, 0, 0})
+	fill(t, p, 566, 0b1010, Carry{1, 1, 1})
+	fill(t, p, 3, 0b1000, Carry{3, 1, 0})
+	return p
+}
+
+// boroughSize are the counts of boroughPersons, by a second way of counting.
+func boroughSize(row Row) int {
+	n := 0
+	for _, g := range []struct {
+		n       int
+		parties []string
+		needs   []NeedValue
+	}{
+		{412, []string{"council"}, nil},
+		{1233, []string{"council", "ccg", "gp-a"}, []NeedValue{{"frailty", ""}, {"age_band", "65+"}}},
+		{801, []string{"council", "ccg"}, []NeedValue{{"housing", ""}, {"frailty", ""}}},
+		{566, []string{"ccg", "gp-b"}, []NeedValue{{"age_band", "18-64"}}},
+		{3, []string{"gp-b"}, []NeedValue{{"age_band", "0-17"}}},
+	} {
+		in := len(g.parties) >= row.AtLeast && (row.Table != "combination" || len(g.parties) == len(row.Parties))
+		for _, p := range row.Parties {
+			in = in && slices.Contains(g.parties, p)
+		}
+		for _, nv := range row.Needs {
+			in = in && slices.Contains(g.needs, nv)
+		}
+		if in {
+			n += g.n
+		}
+	}
+	return n
+}
+
+// In 95 of 100 releases the range of a figure, shown or hidden, holds the count.
+func TestNoiseRanges(t *testing.T) {
+	p := boroughPersons(t)
+	const runs = 300
+	inside, shownOnes, figures, nobody := 0, 0, 0, 0
+	for seed := range uint64(runs) {
+		rel := withNoise(t, p, 500, seed)
+		if facts, ok := rel.Noise(); !ok || facts.Cells != 15*32 || facts.Epsilon != 500 {
+			t.Fatalf("noise on %+v", facts)
+		}
+		for _, row := range rel.Rows() {
+			low, high, ok := row.Figure.Range()
+			if !ok {
+				t.Fatalf("%v has no range", row)
+			}
+			count := boroughSize(row)
+			figures++
+			if low <= count && count <= high {
+				inside++
+			}
+			v, shown := row.Figure.Value()
+			if shown {
+				shownOnes++
+				if v < 8 || v%5 != 0 || low > v || high < v || low < 1 {
+					t.Fatalf("%v is shown as %d, between %d and %d", row, v, low, high)
+				}
+				if count == 0 {
+					nobody++
+				}
+			}
+		}
+	}
+	if share := float64(inside) / float64(figures); share < 0.955 || share > 0.999 {
+		t.Errorf("%.3f of the ranges hold the count; rounding makes it more than 0.95", share)
+	}
+	if shownOnes < figures/4 || nobody > figures/40 {
+		t.Errorf("of %d figures %d are shown, %d of them of nobody", figures, shownOnes, nobody)
+	}
+}
+
+// What parts have with their noise is what their whole has: the figures of one draw agree.
+func TestNoiseAddsUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		names := []string{"p", "q", "r", "s"}[:rapid.IntRange(1, 4).Draw(t, "parties")]
+		p, err := NewPersons(names, []Need{{Name: "n", Kind: YesNo}, {Name: "c", Kind: Category, Values: []string{"x", "y"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range rapid.IntRange(0, 40).Draw(t, "persons") {
+			in := rapid.Uint64Range(1, 1<<len(names)-1).Draw(t, "in")
+			if err := p.Add(in, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := Custom(5, 5, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &noisy{sheet: newSheet(Count(p).see(), r), facts: NoiseFacts{Epsilon: 700}, ranges: make(map[dose]int)}
+		if err := s.plan(Options{Questions: []Question{{Where: "n or not c=x", By: "parties"}, {Where: "not n and c=x"}}}); err != nil {
+			t.Fatal(err)
+		}
+		values, err := s.draw(stream(rapid.Uint64().Draw(t, "seed")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := func(include func(f figure) bool) int {
+			n := 0
+			for i, f := range s.list {
+				if include(f) {
+					n += values[i]
+				}
+			}
+			return n
+		}
+		value := func(f figure) int { return values[s.index[f]] }
+		total := value(figure{table: people})
+		if got := sum(func(f figure) bool { return f.table == combinations }); got != total {
+			t.Fatalf("combinations have %d, all have %d", got, total)
+		}
+		for i := range names {
+			in := uint64(1) << i
+			if got := sum(func(f figure) bool { return f.table == combinations && f.parties&in != 0 }); got != value(figure{table: parties, parties: in}) {
+				t.Fatalf("the combinations of party %d have %d", i, got)
+			}
+		}
+		several := 0
+		for k := 2; k <= len(names); k++ {
+			several += value(figure{table: atLeast, k: k})
+		}
+		if got := sum(func(f figure) bool { return f.table == parties }); got != total+several {
+			t.Fatalf("parties have %d, and all with those in two or more %d", got, total+several)
+		}
+		if got := values[s.byQuestion[0][0]] + values[s.byQuestion[1][0]]; got != total {
+			t.Fatalf("a question and its contrary have %d, all have %d", got, total)
+		}
+	})
+}
+
+// The very same release comes out again from its figures, without a draw.
+func TestNoiseAgain(t *testing.T) {
+	many := make([]string, 15)
+	for i := range many {
+		many[i] = fmt.Sprintf("p%d", i)
+	}
+	wide := newPersons(t, many, boroughNeeds)
+	nine := newPersons(t, many[:9], nil)
+	for i := range 2000 {
+		fill(t, wide, 1, uint64(i%500+1)|3, Carry{0, 0, 0})
+		fill(t, nine, 1, uint64(i%3+1))
+	}
+	for name, p := range map[string]*Persons{"four": boroughPersons(t), "nine": nine, "fifteen": wide} {
+		asked := []Question{{Name: "both", Where: "parties>=2", By: "parties"}, {Where: "parties=1"}}
+		rel := withNoise(t, p, 2000, 5, asked...)
+		var drawn []Seen
+		for _, row := range rel.Rows() {
+			n, ok := row.Figure.Value()
+			drawn = append(drawn, Seen{Table: row.Table, Where: row.Where, Parties: row.Parties, AtLeast: row.AtLeast, Needs: row.Needs, Count: n, Hidden: !ok})
+		}
+		o := Options{Questions: asked, Noise: &Noise{Epsilon: 2000, Drawn: drawn, Random: bytes.NewReader(nil)}}
+		again, err := Protect(Count(p), preset(t, "hes"), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fmt.Sprintf("%+v", rel.Rows()) != fmt.Sprintf("%+v", again.Rows()) || fmt.Sprint(rel.Combinations()) != fmt.Sprint(again.Combinations()) ||
+			fmt.Sprint(rel.Answers()) != fmt.Sprint(again.Answers()) || len(drawn) < 20 {
+			t.Errorf("%s: the same release came out otherwise", name)
+		}
+		for i := range drawn {
+			a, _, _ := rel.Rows()[i].Figure.Range()
+			b, _, _ := again.Rows()[i].Figure.Range()
+			if a != b {
+				t.Fatalf("%s: figure %d has another range", name, i)
+			}
+		}
+		for _, bad := range [][]Seen{drawn[1:], append(slices.Clone(drawn), drawn[0]), {}} {
+			o.Noise.Drawn = bad
+			if _, err := Protect(Count(p), preset(t, "hes"), o); err == nil {
+				t.Errorf("%s: %d figures of %d were taken", name, len(bad), len(drawn))
+			}
+		}
+		if other := withNoise(t, p, 2000, 6, asked...); fmt.Sprint(rel.Rows()) == fmt.Sprint(other.Rows()) {
+			t.Errorf("%s: another draw gives the same figures", name)
+		}
+	}
+}
+
+// Which figures there are, and their noise, follows from names alone.
+func TestNoiseOfNobody(t *testing.T) {
+	many := make([]string, 15)
+	for i := range many {
+		many[i] = fmt.Sprintf("p%d", i)
+	}
+	for _, names := range [][]string{borough, many} {
+		empty, full := newPersons(t, names, boroughNeeds), newPersons(t, names, boroughNeeds)
+		fill(t, full, 5000, 0b0111, Carry{0, 0, 0})
+		q := Question{Where: "frailty", By: "needs"}
+		a, b := withNoise(t, empty, 1000, 1, q), withNoise(t, full, 1000, 1, q)
+		x, _ := a.Noise()
+		y, _ := b.Noise()
+		if len(a.Rows()) != len(b.Rows()) || fmt.Sprint(x) != fmt.Sprint(y) || len(a.Rows()) < 30 {
+			t.Errorf("%d parties: %d figures of nobody and %d of many", len(names), len(a.Rows()), len(b.Rows()))
+		}
+		for i, row := range a.Rows() {
+			other := b.Rows()[i]
+			row.Figure, other.Figure = Figure{}, Figure{}
+			if fmt.Sprint(row) != fmt.Sprint(other) {
+				t.Fatalf("figure %d is %v of nobody and %v of many", i, row, other)
+			}
+		}
+		if len(names) > 10 && fmt.Sprint(x.LeftOut) != "[combination need-party need-pair]" {
+			t.Errorf("left out are %v", x.LeftOut)
+		}
+	}
+}
+
+// With as many tables as are made of many parties, all that is released is as private as
+// epsilon says: what each figure can give away adds up to it.
+func TestNoiseBudgetOfTables(t *testing.T) {
+	many := make([]string, 20)
+	for i := range many {
+		many[i] = fmt.Sprintf("p%d", i)
+	}
+	p := newPersons(t, many, boroughNeeds)
+	s := &noisy{sheet: newSheet(Count(p).see(), preset(t, "hes")), facts: NoiseFacts{Epsilon: 730}, ranges: make(map[dose]int)}
+	if err := s.plan(Options{Questions: []Question{{Where: "parties>2", By: "parties"}, {Where: "frailty"}}}); err != nil {
+		t.Fatal(err)
+	}
+	// A person in every figure changes each by one.
+	spent := 0.0
+	for _, d := range s.doses {
+		if d.draws != 1 {
+			t.Fatalf("a figure with %d draws", d.draws)
+		}
+		spent += float64(d.num) / float64(d.den)
+	}
+	if math.Abs(spent-0.73) > 1e-12 {
+		t.Errorf("the figures together spend %v of 0.73", spent)
+	}
+}
+
+// Small counts: many releases of a set with and without one person are about as likely.
+func TestNoiseNeighbours(t *testing.T) {
+	const runs = 20_000
+	e := math.Exp(1.0)
+	counts := [2]map[string]int{{}, {}}
+	exact, err := Custom(1, 1, "to see the noise itself")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for with := range 2 {
+		p := newPersons(t, []string{"a"}, nil)
+		fill(t, p, 11+with, 1)
+		for seed := range uint64(runs) {
+			rel, err := Protect(Count(p), exact, Options{Noise: &Noise{Epsilon: 1000, Random: stream(seed<<1 | uint64(with))}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			counts[with][rel.Total().Text()]++
+		}
+	}
+	tested := 0
+	for text, n := range counts[0] {
+		m := counts[1][text]
+		if n < 500 || m < 500 {
+			continue
+		}
+		tested++
+		if ratio := float64(m) / float64(n); ratio > e*1.2 || ratio < 1/(e*1.2) {
+			t.Errorf("%q came %d times with 11 and %d with 12 persons", text, n, m)
+		}
+	}
+	if tested < 5 {
+		t.Fatalf("%d outcomes: nothing to test", tested)
+	}
+}
+
+func TestNoiseRefuses(t *testing.T) {
+	c := Count(boroughPersons(t))
+	rule := preset(t, "hes")
+	for name, o := range map[string]Options{
+		"no epsilon":       {Noise: &Noise{}},
+		"below 0":          {Noise: &Noise{Epsilon: -500}},
+		"too much":         {Noise: &Noise{Epsilon: MaxEpsilon + 1}},
+		"a cohort":         {Noise: &Noise{Epsilon: 500}, QuestionsOnly: true},
+		"a wrong question": {Noise: &Noise{Epsilon: 500}, Questions: []Question{{Where: "nowhere"}}},
+	} {
+		if _, err := Protect(c, rule, o); err == nil {
+			t.Errorf("%s: a release was made", name)
+		}
+	}
+	broken := errors.New("broken")
+	if _, err := Protect(c, rule, Options{Noise: &Noise{Epsilon: 500, Random: io.MultiReader(io.LimitReader(stream(1), 100), failing{broken})}}); !errors.Is(err, broken) {
+		t.Errorf("a source that fails gave %v", err)
+	}
+	// Without a source of its own it draws from the system's: no two alike.
+	a, err := Protect(c, rule, Options{Noise: &Noise{Epsilon: 10}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Protect(c, rule, Options{Noise: &Noise{Epsilon: 10}})
+	if err != nil || fmt.Sprint(a.Rows()) == fmt.Sprint(b.Rows()) {
+		t.Errorf("two draws are alike, %v", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// What is told of the truth behind an overlap counts the noise too.
+func TestNoiseLinked(t *testing.T) {
+	rel := withNoise(t, boroughPersons(t), 500, 3)
+	low, high, ok := rel.Linked(2, 1, 1)
+	l, h, _ := rel.AtLeast(2).Range()
+	if !ok || low > l || high < h {
+		t.Errorf("between %d and %d of a figure between %d and %d", low, high, l, h)
+	}
+	if s := rel.Says(); s != "Counts that are below 8 with their noise are hidden, and those that cannot be told from 0; all others are rounded to the nearest 5." {
+		t.Error(s)
+	}
+}
