@@ -67,6 +67,8 @@ type LedgerEntry struct {
 	Questions     []LedgerQuestion `json:"questions"`
 	Figures       []LedgerFigure   `json:"figures"`
 	Given         []LedgerGiven    `json:"given"`
+	// Noise is what the release spent of the project's privacy budget; nil for one without noise.
+	Noise *LedgerNoise `json:"noise,omitempty"`
 	// Accepted is the reason for which something weaker than the defaults was accepted; "" for nothing.
 	Accepted string `json:"accepted"`
 }
@@ -173,7 +175,7 @@ func (l *Ledger) check(e *LedgerEntry) error {
 	for _, g := range e.Given {
 		ok = ok && g.Count >= 0
 	}
-	if !ok {
+	if !ok || e.Noise != nil && !e.Noise.valid() {
 		return errLedger
 	}
 	return nil
@@ -225,23 +227,17 @@ func (l *Ledger) Same(e LedgerEntry) int {
 	return 0
 }
 
-// Earlier returns what readers know from the ledger's releases. linkage is LinkedManifest.Linkage of the folder that is counted now.
+// Earlier returns what readers know for certain from the ledger's releases. A figure with noise rules nothing out, so releases with noise are
+// not among them. linkage is LinkedManifest.Linkage of the folder that is counted now.
 func (l *Ledger) Earlier(linkage string) []cohort.Earlier {
 	var out []cohort.Earlier
 	for _, e := range l.Entries {
-		x := cohort.Earlier{
-			Number: e.Number, Parties: e.Parties, MarkMayBeZero: e.MarkMayBeZero, Told: e.Told, Same: e.Linkage == linkage,
-			Rule: cohort.Rule{Name: e.Rule.Name, Least: e.Rule.Least, Base: e.Rule.Base, HideZero: e.Rule.HideZero},
+		if e.Noise != nil {
+			continue
 		}
-		for _, f := range e.Figures {
-			s := cohort.Seen{Table: f.Table, Where: f.Where, Parties: f.Parties, AtLeast: f.AtLeast, Hidden: f.Count == nil, HeldBack: f.HeldBack}
-			for _, n := range f.Needs {
-				s.Needs = append(s.Needs, cohort.NeedValue(n))
-			}
-			if f.Count != nil {
-				s.Count = *f.Count
-			}
-			x.Figures = append(x.Figures, s)
+		x := cohort.Earlier{
+			Number: e.Number, Parties: e.Parties, MarkMayBeZero: e.MarkMayBeZero, Told: e.Told, Same: e.Linkage == linkage, Figures: e.seen(),
+			Rule: cohort.Rule{Name: e.Rule.Name, Least: e.Rule.Least, Base: e.Rule.Base, HideZero: e.Rule.HideZero},
 		}
 		for _, g := range e.Given {
 			x.Given = append(x.Given, cohort.Given(g))
@@ -251,7 +247,23 @@ func (l *Ledger) Earlier(linkage string) []cohort.Earlier {
 	return out
 }
 
-// EntryOf returns the entry for a release, to be appended. Its Kind, Made, Tool, Linkage, Given and Accepted are for the caller to fill in.
+// seen returns the figures as readers have them.
+func (e *LedgerEntry) seen() []cohort.Seen {
+	var out []cohort.Seen
+	for _, f := range e.Figures {
+		s := cohort.Seen{Table: f.Table, Where: f.Where, Parties: f.Parties, AtLeast: f.AtLeast, Hidden: f.Count == nil, HeldBack: f.HeldBack}
+		for _, n := range f.Needs {
+			s.Needs = append(s.Needs, cohort.NeedValue(n))
+		}
+		if f.Count != nil {
+			s.Count = *f.Count
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// EntryOf returns the entry for a release, to be appended. Its Kind, Made, Tool, Linkage, Given and Accepted are for the caller to fill in, and the budget of its Noise.
 func EntryOf(rel *cohort.Release) LedgerEntry {
 	r := rel.Rule()
 	e := LedgerEntry{
@@ -260,6 +272,9 @@ func EntryOf(rel *cohort.Release) LedgerEntry {
 	}
 	for _, a := range rel.Answers() {
 		e.Questions = append(e.Questions, LedgerQuestion(a.Question))
+	}
+	if facts, ok := rel.Noise(); ok {
+		e.Noise = &LedgerNoise{Epsilon: facts.Epsilon.String()}
 	}
 	why := map[string]string{}
 	key := func(row cohort.Row) string {

@@ -4,6 +4,8 @@ package formats
 
 import (
 	"github.com/goccy/go-yaml/ast"
+
+	"cohortlink/linkage/cohort"
 )
 
 // ProjectRelease says by which rule counts are protected: a published one, or the project's own.
@@ -11,6 +13,13 @@ type ProjectRelease struct {
 	Preset    string // "hes", "opensafely", "ten", "gpps" or "ons"; "" where HideBelow and RoundTo are spelled out
 	HideBelow int    // counts from 1 up to it are hidden
 	RoundTo   int    // the others are rounded to the nearest multiple of it
+	Noise     ProjectNoise
+}
+
+// ProjectNoise says how much noise every release has: both are 0 for none.
+type ProjectNoise struct {
+	Epsilon cohort.Epsilon // of each release
+	Budget  cohort.Epsilon // of all releases of the project together
 }
 
 // ProjectQuestion is a question that every release answers. Its condition is read where counts are: only there is known what parties declared.
@@ -23,9 +32,16 @@ type ProjectQuestion struct {
 
 func (p *Project) readRelease(y *yamlReader, n ast.Node) {
 	r := &p.Release
-	s := y.section(n, "release", "preset", "hide_below", "round_to")
+	s := y.section(n, "release", "preset", "hide_below", "round_to", "noise")
 	r.HideBelow = y.number(s["hide_below"].value, "hide_below", "a whole number", maxReleaseNumber)
 	r.RoundTo = y.number(s["round_to"].value, "round_to", "a whole number", maxReleaseNumber)
+	if noise := s["noise"].value; noise != nil {
+		s := y.section(noise, "noise", "epsilon", "budget")
+		r.Noise = ProjectNoise{y.epsilon(y.need(s, "epsilon"), "epsilon"), y.epsilon(y.need(s, "budget"), "budget")}
+		if y.err == nil && r.Noise.Budget < r.Noise.Epsilon {
+			y.fail(y.line(noise), "the budget is less than one release takes; epsilon is what each takes, and budget what all together may")
+		}
+	}
 	own := r.HideBelow != 0 || r.RoundTo != 0
 	if !own {
 		r.Preset = "hes"
@@ -38,6 +54,18 @@ func (p *Project) readRelease(y *yamlReader, n ast.Node) {
 	case r.HideBelow == 0 || r.RoundTo == 0:
 		y.fail(y.line(n), "a rule of the project's own needs both hide_below and round_to, such as {hide_below: 10, round_to: 5}")
 	}
+}
+
+// epsilon returns a privacy loss.
+func (y *yamlReader) epsilon(n ast.Node, what string) cohort.Epsilon {
+	if y.err != nil {
+		return 0
+	}
+	e, err := cohort.ParseEpsilon(y.text(n, what))
+	if err != nil && y.err == nil {
+		y.fail(y.line(n), "%s: %v", what, err)
+	}
+	return e
 }
 
 // maxReleaseNumber is above every threshold and rounding that leaves anything to release.

@@ -69,11 +69,16 @@ func FormatProject(p *Project) ([]byte, error) {
 	}
 	line("")
 	line("# The rule that protects counts before anybody sees them: %s;", strings.Join(releasePresets, ", "))
-	line("# or one of the project's own: {hide_below: 10, round_to: 5}.")
+	line("# or one of the project's own: {hide_below: 10, round_to: 5}. With noise: {epsilon: 0.5, budget: 2} counts are made wrong by a random")
+	line("# amount before that; budget is what all releases together may take.")
+	noise := ""
+	if n := p.Release.Noise; n != (ProjectNoise{}) {
+		noise = fmt.Sprintf(", noise: {epsilon: %s, budget: %s}", n.Epsilon, n.Budget)
+	}
 	if p.Release.Preset != "" {
-		line("release: {preset: %s}", yamlText(p.Release.Preset))
+		line("release: {preset: %s%s}", yamlText(p.Release.Preset), noise)
 	} else {
-		line("release: {hide_below: %d, round_to: %d}", p.Release.HideBelow, p.Release.RoundTo)
+		line("release: {hide_below: %d, round_to: %d%s}", p.Release.HideBelow, p.Release.RoundTo, noise)
 	}
 	line("")
 	line("# Questions that every release answers: who meets a condition; by parties, needs, or the values of a need.")

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -117,6 +118,34 @@ type page struct {
 	MayBe0  bool
 	Figures int
 	Hidden  string
+	Noise   *pageNoise // nil for a release without noise
+}
+
+// pageNoise is what the page says of noise.
+type pageNoise struct {
+	Epsilon string
+	Odds    string // by which factor the counts can change a guess at most
+	Parts   int    // in which the figures were made
+	LeftOut string // the tables that were not made, in words
+}
+
+func newPageNoise(rel *cohort.Release) *pageNoise {
+	facts, ok := rel.Noise()
+	if !ok {
+		return nil
+	}
+	return &pageNoise{
+		Epsilon: facts.Epsilon.String(), Odds: oddsFactor(facts.Epsilon), Parts: facts.Parts, LeftOut: tablesInWords(facts.LeftOut),
+	}
+}
+
+// oddsFactor writes e to the power of epsilon, rounded up.
+func oddsFactor(e cohort.Epsilon) string {
+	factor := math.Exp(float64(e) / 1000)
+	if factor > 20 {
+		return fmt.Sprintf("%.0f", math.Ceil(factor))
+	}
+	return fmt.Sprintf("%.2f", math.Ceil(factor*100)/100)
 }
 
 type partyLine struct {
@@ -127,6 +156,7 @@ type partyLine struct {
 // cell is a figure in a table.
 type cell struct {
 	Text   string
+	Range  string // with noise: between what the count is thought to be
 	Hidden bool
 	Sort   int    // for sorting by figure: the released value, -1 when hidden
 	Class  string // shade of a matrix
@@ -134,7 +164,7 @@ type cell struct {
 }
 
 func newCell(f cohort.Figure) cell {
-	c := cell{Text: f.Text(), Hidden: f.Hidden(), Sort: -1, Blank: !f.Released()}
+	c := cell{Text: f.Text(), Range: f.RangeText(), Hidden: f.Hidden(), Sort: -1, Blank: !f.Released()}
 	if n, ok := f.Value(); ok {
 		c.Sort = n
 	}
@@ -211,8 +241,8 @@ func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 		CSS: template.CSS(reportCSS), JS: template.JS(reportJS),
 		Policy: fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; base-uri 'none'; form-action 'none'",
 			policyHash(reportCSS), policyHash(reportJS)),
-		All: rel.AllCombinations(), Rule: rel.Rule(), Says: rel.Rule().Says(),
-		Mark: cohort.Mark, MayBe0: rel.MarkMayBeZero(), Figures: len(rel.Rows()),
+		All: rel.AllCombinations(), Rule: rel.Rule(), Says: rel.Says(),
+		Mark: cohort.Mark, MayBe0: rel.MarkMayBeZero(), Figures: len(rel.Rows()), Noise: newPageNoise(rel),
 	}
 	if p.Title == "" {
 		p.Title = "Linked cohort: " + about.Project
@@ -328,6 +358,9 @@ func needMatrix(rel *cohort.Release, labels []string) *needTables {
 		}
 	}
 	for i, label := range labels {
+		if !rel.NeedByParty(0, 0, i).Released() {
+			break // with noise, they are not for many parties
+		}
 		line := matrixLine{Label: label}
 		top := 0
 		for _, s := range slots {
@@ -401,9 +434,9 @@ func summary(rel *cohort.Release, labels []string) []string {
 		return []string{"Too few people are in this linkage for any number about all of them to be shown."}
 	}
 	if len(labels) == 1 {
-		out = append(out, fmt.Sprintf("%s knows about %s people.", labels[0], total))
+		out = append(out, fmt.Sprintf("%s knows about %s people.", labels[0], withRange(total)))
 	} else {
-		out = append(out, fmt.Sprintf("About %s people are known to at least one of the %d parties.", total, len(labels)))
+		out = append(out, fmt.Sprintf("About %s people are known to at least one of the %d parties.", withRange(total), len(labels)))
 	}
 	for k := 2; k <= min(3, len(labels)); k++ {
 		if n, ok := rel.AtLeast(k).Value(); ok {
@@ -415,7 +448,7 @@ func summary(rel *cohort.Release, labels []string) []string {
 		}
 	}
 	if i, j, ok := largestOverlap(rel, len(labels)); ok {
-		out = append(out, fmt.Sprintf("The two that share the most people are %s and %s: about %s.", labels[i], labels[j], rel.Overlap(i, j)))
+		out = append(out, fmt.Sprintf("The two that share the most people are %s and %s: about %s.", labels[i], labels[j], withRange(rel.Overlap(i, j))))
 	}
 	for _, a := range rel.Answers() {
 		if _, ok := a.All.Value(); ok {
@@ -432,20 +465,33 @@ func summary(rel *cohort.Release, labels []string) []string {
 	for n := range needs {
 		for m := range n {
 			if v, ok := rel.NeedPair(m, 0, n, 0).Value(); yes(n) && yes(m) && ok && v > 0 {
-				out = append(out, fmt.Sprintf("About %s carry both “%s” and “%s”.", rel.NeedPair(m, 0, n, 0), readable(needs[m].Name), readable(needs[n].Name)))
+				out = append(out, fmt.Sprintf("About %s carry both “%s” and “%s”.", withRange(rel.NeedPair(m, 0, n, 0)), readable(needs[m].Name), readable(needs[n].Name)))
 			}
 		}
 	}
 	return out
 }
 
+// withRange is a figure with its range, if it has one.
+func withRange(f cohort.Figure) string {
+	if text := f.RangeText(); text != "" {
+		return f.Text() + " (" + text + ")"
+	}
+	return f.Text()
+}
+
+// share is, to stand behind a figure, which share of a whole it is, and its range.
 func share(part, whole cohort.Figure) string {
 	a, ok := part.Value()
 	b, ok2 := whole.Value()
 	if !ok || !ok2 || b == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (%d %%)", min(100, (200*a+b)/(2*b)))
+	of := fmt.Sprintf(" (%d %%", min(100, (200*a+b)/(2*b)))
+	if text := part.RangeText(); text != "" {
+		of += "; " + text
+	}
+	return of + ")"
 }
 
 func largestOverlap(rel *cohort.Release, n int) (a, b int, ok bool) {

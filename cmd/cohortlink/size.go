@@ -33,6 +33,13 @@ protected.
 With --where and --by a question of your own is answered, beside those that the project
 file names: how many persons meet a condition, in all and by parties, needs, or the
 values of one need. Answers are on the page, in the tables, and printed.
+
+With --noise-epsilon, or noise: in the project file, every count is made wrong by a
+random amount, and its range is told. Then nobody, whatever else they know, can tell
+from the counts whether one person is among them, but for odds that epsilon bounds: the
+smaller, the more noise. What releases take of the project's budget adds up in the
+ledger, and none is made over it. The same release comes out again as it was drawn, and
+takes nothing.
 ` + whereHelp + exitHelp,
 		Example: `  cohortlink size linked --project project.yaml -o release
   cohortlink size linked --project project.yaml --by needs --where "parties>=3" -o answer`,
@@ -50,6 +57,8 @@ values of one need. Answers are on the page, in the tables, and printed.
 	f.StringVar(&r.title, "title", "", "the page's title")
 	f.StringVar(&r.contact, "contact", "", "who to ask about the figures")
 	f.BoolVar(&r.json, "json", false, "print counts.json")
+	f.StringVar(&r.noise.epsilonFlag, "noise-epsilon", "", "put noise on every count: the release's privacy loss, such as 0.5 (default: the project's, or no noise)")
+	f.StringVar(&r.noise.budgetFlag, "noise-budget", "", "what all releases of the project together may take, such as 2 (default: the project's)")
 	return cmd
 }
 
@@ -94,7 +103,7 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 		return nil, err
 	}
 	about := r.about(r.manifest, rel)
-	about.Release = releaseSays(number)
+	about.Release = r.releaseSays(number, rel)
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer) error
@@ -118,8 +127,11 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 	if err := dir.Commit(); err != nil {
 		return nil, err
 	}
-	r.app.ui.sayf("wrote %s: %s; %s hidden", r.out, strings.TrimSuffix(rule.Says(), "."), plural(rel.Hidden(), "figure"))
+	r.app.ui.sayf("wrote %s: %s; %s hidden", r.out, strings.TrimSuffix(rel.Says(), "."), plural(rel.Hidden(), "figure"))
 	r.app.ui.sayf("it is release %d in %s", number, r.ledger)
+	if r.noise.epsilon > 0 {
+		r.noiseSays(number)
+	}
 	if len(rel.Audit().Hurried) > 0 {
 		r.app.ui.warnf("with so few persons for so many parties and needs, whole tables had to be hidden to be safe: the page names them\nfewer needs, or needs with fewer values, would leave more to show")
 	}
@@ -147,7 +159,7 @@ func (r *sizeRun) questions() []cohort.Question {
 // answer prints the answers, as released.
 func (r *sizeRun) answer(rel *cohort.Release) {
 	for _, a := range rel.Answers() {
-		r.app.ui.resultf("%s: %s\n", a.Question.Title(), a.All)
+		r.app.ui.resultf("%s: %s%s\n", a.Question.Title(), a.All, rangeBehind(a.All))
 		for _, row := range a.By {
 			name := strings.Join(row.Parties, " + ")
 			for _, n := range row.Needs {
@@ -156,9 +168,17 @@ func (r *sizeRun) answer(rel *cohort.Release) {
 					name += "=" + n.Value
 				}
 			}
-			r.app.ui.resultf("  %-30s %s\n", name, row.Figure)
+			r.app.ui.resultf("  %-30s %s%s\n", name, row.Figure, rangeBehind(row.Figure))
 		}
 	}
+}
+
+// rangeBehind is the range of a figure with noise, to stand behind it.
+func rangeBehind(f cohort.Figure) string {
+	if text := f.RangeText(); text != "" {
+		return " (" + text + ")"
+	}
+	return ""
 }
 
 // partyOrder is the project's order of the linked parties, or theirs by name.
@@ -221,7 +241,12 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 			formats.ReportFact{Name: "Basis", Text: "Estimated from the scores alone, without knowing who is who."})
 	}
 	rule := rel.Rule()
-	for _, p := range m.Parties {
+	parties := m.Parties
+	if _, noisy := rel.Noise(); noisy { // no count without it stands on such a page
+		about.Missing = append(about.Missing, "People who opted out, and rows with too little in them to be linked, are in no figure.")
+		parties = nil
+	}
+	for _, p := range parties {
 		if p.LeftOut != "" {
 			about.Missing = append(about.Missing, fmt.Sprintf("%s left out people who have opted out: %s.", p.Name, p.LeftOut))
 		}
@@ -232,14 +257,6 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 	about.Missing = append(about.Missing, "People whom none of these services knows are in no figure.")
 	about.Cautions = []string{"A link that was missed counts one person as two, each known to fewer services: overlaps are rather too small than too large."}
 	return about
-}
-
-// releaseSays is what the page says of the ledger.
-func releaseSays(number int) string {
-	if number == 1 {
-		return "This is the first release of the project. Later ones will be held against it."
-	}
-	return fmt.Sprintf("This is release %d of the project. It was held against the earlier ones, so that what they tell together is no more than what each may tell.", number)
 }
 
 // between says how far a share may lie from its estimate.

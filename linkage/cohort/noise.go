@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -27,19 +28,26 @@ import (
 // more or fewer can move a person to another cell (2 changes) or join two (3), so that
 // for a record the promise is that of three times epsilon.
 //
-// Where noise goes:
+// Where noise goes: on cells. A cell is an exact set of parties with an exact set of
+// needs, a person is in one cell, and each cell gets one draw of the discrete Laplace
+// distribution with scale 1/epsilon. Every figure is the sum of its noisy cells, so that
+// all of them agree: what parts have is what their whole has. Cells in which nobody is get
+// their draw too, or who is nowhere would be told.
 //
-//   - On the cells, where there are at most maxCells: a cell is an exact set of parties
-//     with an exact set of needs, a person is in one cell, and each cell gets one draw of
-//     the discrete Laplace distribution with scale 1/epsilon. Every figure is the sum of
-//     its noisy cells, so that all of them agree: what parts have is what their whole has.
-//     Cells in which nobody is get their draw too, or who is nowhere would be told.
-//   - On the figures, where there are more cells than that: a sum of half a billion draws
-//     is no count any more. Each table, and each question, then gets a share of epsilon,
-//     and every figure a draw with scale (figures of the table)/(its share), as one person
-//     can be in every figure of a table. Shares are as the square roots of the numbers of
-//     figures. Tables do not agree to the last person then. Tables of so many figures that
-//     little would be left of them are not made (Release.Noise says which): ask a question.
+// Where there are more than maxCells of these, a sum of so many draws is no count any
+// more. The figures are then made in parts, which share epsilon (sequential composition;
+// Dwork and Roth 2014, theorem 3.16) and agree within but not with each other:
+//
+//   - all that is counted by parties alone, from cells of exact sets of parties;
+//   - each need, by party and in all, from cells of the sets of parties with the sets of
+//     values of the need;
+//   - and where there are too many of such cells too, or it is one question: figure by
+//     figure, with scale (figures of the part)/(its share), as a person can be in each.
+//
+// A part's share is as the square root of the noise that it would have with all of
+// epsilon: with equal shares the widest would be lost, and so would the total if the
+// noise were made equal. Tables of which little would be left are not made (NoiseFacts
+// says which): ask a question.
 //
 // Which figures there are, and how much noise they get, follows from the names of the
 // parties, the needs, their values and the questions, and from no person. So values of a
@@ -93,18 +101,19 @@ type Noise struct {
 // NoiseFacts say how noise was put on the figures of a release.
 type NoiseFacts struct {
 	Epsilon Epsilon
-	// Cells is how many cells got a draw each; 0 where the figures did.
-	Cells int
+	Cells   int // that got a draw each
+	Parts   int // in which the figures were made, each with a share of epsilon; within one they agree
 	// LeftOut names the tables (see Row) that were not made, as too little of them would be left.
 	LeftOut []string
 }
 
+// Confidence is the share of draws in which a figure's range holds the count.
+const Confidence = 0.95
+
 const (
-	// maxCells is how many cells there can be: the noise of the total, the sum of all of
-	// them, then has the standard deviation 91/epsilon.
+	// maxCells is how many cells a part can have: of one part alone the noise of the
+	// total, the sum of all of them, then has the standard deviation 91/epsilon.
 	maxCells = 1 << 12
-	// confidence is the share of times that a figure's range holds the count.
-	confidence = 0.95
 	// listedByChance bounds the chance that a list of the largest combinations has one
 	// in which nobody is.
 	listedByChance = 0.05
@@ -117,12 +126,28 @@ type dose struct {
 	draws    int
 }
 
+// noisePart is figures that are made with one share of epsilon.
+type noisePart struct {
+	figures []int
+	cells   bool   // they are sums of cells; otherwise each has a draw of its own
+	needs   uint64 // bits of atom.needs that cells tell apart
+	without bool   // persons without any of these needs are in cells too
+	rate    [2]uint64
+}
+
 // noisy is a sheet with noise.
 type noisy struct {
 	*sheet
 	facts  NoiseFacts
-	doses  []dose
+	parts  []noisePart
+	doses  []dose // of each figure
 	ranges map[dose]int
+}
+
+func newNoisy(t *tally, r Rule, e Epsilon) *noisy {
+	s := &noisy{sheet: newSheet(t, r), facts: NoiseFacts{Epsilon: e}, ranges: make(map[dose]int)}
+	s.zeroes = true
+	return s
 }
 
 // protectNoisy is Protect for Options with Noise.
@@ -133,8 +158,7 @@ func protectNoisy(c *Counts, r Rule, o Options) (*Release, error) {
 	if o.QuestionsOnly || len(o.Given) > 0 {
 		return nil, errors.New("members of a cohort are known exactly to who is given them: no noise can be put on their number")
 	}
-	s := &noisy{sheet: newSheet(c.see(), r), facts: NoiseFacts{Epsilon: o.Noise.Epsilon}, ranges: make(map[dose]int)}
-	s.zeroes = true
+	s := newNoisy(c.see(), r, o.Noise.Epsilon)
 	if err := s.plan(o); err != nil {
 		return nil, err
 	}
@@ -150,74 +174,144 @@ func protectNoisy(c *Counts, r Rule, o Options) (*Release, error) {
 
 // plan settles which figures there are and how much noise each gets.
 func (s *noisy) plan(o Options) error {
-	few := len(s.parties)+s.width <= bits.Len(maxCells)
-	cells := 0
-	if few {
-		cells = (1<<len(s.parties) - 1) << s.width
-		few = cells <= maxCells
-	}
-	for _, f := range s.inclusive() {
-		if few || f.table != needParties && f.table != needPairs {
-			s.add(f, open)
+	all := uint64(1)<<s.width - 1
+	whole := s.cellsOf(all) <= maxCells
+	if whole {
+		p := noisePart{cells: true, needs: all, without: true}
+		for _, f := range s.inclusive() {
+			s.addTo(&p, f)
+		}
+		s.addCombinations(&p)
+		s.parts = []noisePart{p}
+	} else {
+		s.planParties()
+		for n := range s.needs {
+			s.planNeed(n)
+		}
+		if s.width > 1 {
+			s.facts.LeftOut = append(s.facts.LeftOut, tableNames[needPairs])
 		}
 	}
-	if few {
-		for p := uint64(1); p < 1<<len(s.parties); p++ {
-			s.add(figure{table: combinations, parties: p}, open)
-		}
-	}
+	planned := len(s.list)
 	o.QuestionsOnly = true // the tables are there already
 	if err := s.ask(o); err != nil {
 		return err
 	}
-	s.doses = make([]dose, len(s.list))
-	if few {
-		s.facts.Cells = cells
-		for i, f := range s.list {
-			for a := range s.cells() {
-				if f.covers(a) {
-					s.doses[i].draws++
-				}
-			}
-			s.doses[i].num, s.doses[i].den = reduced(uint64(s.facts.Epsilon), 1000)
+	for _, is := range s.byQuestion {
+		if !whole {
+			s.parts = append(s.parts, noisePart{})
 		}
-		return nil
+		p := &s.parts[len(s.parts)-1]
+		for _, i := range is {
+			if i >= planned { // or it is of an earlier question too
+				p.figures = append(p.figures, i)
+				planned++
+			}
+		}
 	}
-	s.facts.LeftOut = []string{tableNames[combinations]}
-	if s.width > 0 {
-		s.facts.LeftOut = append(s.facts.LeftOut, tableNames[needParties])
-	}
-	if s.width > 1 {
-		s.facts.LeftOut = append(s.facts.LeftOut, tableNames[needPairs])
-	}
-	type group struct {
-		table table
-		where *Condition
-	}
-	members := make(map[group]int)
-	for _, f := range s.list {
-		members[group{f.table, f.where}]++
-	}
-	all := uint64(0)
-	for _, n := range members {
-		all += weight(n)
-	}
-	for i, f := range s.list {
-		n := members[group{f.table, f.where}]
-		num, den := reduced(uint64(s.facts.Epsilon)*weight(n), 1000*all*uint64(n))
-		s.doses[i] = dose{num, den, 1}
-	}
+	s.parts = slices.DeleteFunc(s.parts, func(p noisePart) bool { return len(p.figures) == 0 })
+	s.share()
 	return nil
 }
 
-// weight is the share of epsilon, by the square root, of a table of n figures: with equal
-// shares the largest tables would be lost, with shares as large as the tables the total.
-func weight(n int) uint64 {
-	w := uint64(1)
-	for w*w < uint64(n) {
-		w++
+// cellsOf returns how many cells there are that tell all parties and some needs apart, or
+// more than maxCells.
+func (s *noisy) cellsOf(needs uint64) int {
+	if len(s.parties)+bits.OnesCount64(needs) > bits.Len(maxCells) {
+		return maxCells + 1
 	}
-	return w
+	return (1<<len(s.parties) - 1) << bits.OnesCount64(needs)
+}
+
+func (s *noisy) addTo(p *noisePart, f figure) { p.figures = append(p.figures, s.add(f, open)) }
+
+func (s *noisy) addCombinations(p *noisePart) {
+	for in := uint64(1); in < 1<<len(s.parties); in++ {
+		s.addTo(p, figure{table: combinations, parties: in})
+	}
+}
+
+// planParties makes the part, or for many parties the parts, of what is counted by parties
+// alone.
+func (s *noisy) planParties() {
+	byParties := []table{people, parties, pairs, atLeast}
+	if s.cellsOf(0) <= maxCells {
+		p := noisePart{cells: true, without: true}
+		for _, f := range s.inclusive() {
+			if slices.Contains(byParties, f.table) {
+				s.addTo(&p, f)
+			}
+		}
+		s.addCombinations(&p)
+		s.parts = append(s.parts, p)
+		return
+	}
+	for _, t := range byParties {
+		var p noisePart
+		for _, f := range s.inclusive() {
+			if f.table == t {
+				s.addTo(&p, f)
+			}
+		}
+		s.parts = append(s.parts, p)
+	}
+	s.facts.LeftOut = append(s.facts.LeftOut, tableNames[combinations])
+}
+
+// planNeed makes the part of one need.
+func (s *noisy) planNeed(n int) {
+	var p noisePart
+	for _, b := range s.slots[n] {
+		p.needs |= 1 << b
+	}
+	p.cells = s.cellsOf(p.needs) <= maxCells
+	for _, f := range s.inclusive() {
+		if f.needs&p.needs != 0 && (f.table == needs || f.table == needParties && p.cells) {
+			s.addTo(&p, f)
+		}
+	}
+	if !p.cells && !slices.Contains(s.facts.LeftOut, tableNames[needParties]) {
+		s.facts.LeftOut = append(s.facts.LeftOut, tableNames[needParties])
+	}
+	s.parts = append(s.parts, p)
+}
+
+// share shares epsilon among the parts.
+func (s *noisy) share() {
+	s.facts.Parts = len(s.parts)
+	s.doses = make([]dose, len(s.list))
+	weights, all := make([]uint64, len(s.parts)), uint64(0)
+	for k, p := range s.parts {
+		noise := float64(len(p.figures))
+		if p.cells {
+			noise = math.Sqrt(float64(s.cellsOf(p.needs)))
+		}
+		weights[k] = uint64(math.Ceil(math.Sqrt(noise)))
+		all += weights[k]
+	}
+	for k := range s.parts {
+		p := &s.parts[k]
+		apart := uint64(1)
+		if !p.cells {
+			apart = uint64(len(p.figures))
+		}
+		num, den := reduced(uint64(s.facts.Epsilon)*weights[k], 1000*all*apart)
+		p.rate = [2]uint64{num, den}
+		for _, i := range p.figures {
+			s.doses[i] = dose{num, den, 1}
+			if p.cells {
+				s.doses[i].draws = 0
+			}
+		}
+		for a := range s.cells(p) {
+			s.facts.Cells++
+			for _, i := range p.figures {
+				if s.list[i].covers(a) {
+					s.doses[i].draws++
+				}
+			}
+		}
+	}
 }
 
 func reduced(num, den uint64) (uint64, uint64) {
@@ -228,13 +322,21 @@ func reduced(num, den uint64) (uint64, uint64) {
 	return num / a, den / a
 }
 
-// cells goes through the cells in a fixed order.
-func (s *noisy) cells() func(yield func(atom) bool) {
+// cells goes through the cells of a part in a fixed order; there are none where each
+// figure has a draw of its own.
+func (s *noisy) cells(p *noisePart) func(yield func(atom) bool) {
 	return func(yield func(atom) bool) {
-		for p := uint64(1); p < 1<<len(s.parties); p++ {
-			for n := uint64(0); n < 1<<s.width; n++ {
-				if !yield(atom{p, n}) {
+		if !p.cells {
+			return
+		}
+		for in := uint64(1); in < 1<<len(s.parties); in++ {
+			// Every subset of the needs, by counting in their bits alone.
+			for carried := uint64(0); ; {
+				if (carried != 0 || p.without) && !yield(atom{in, carried}) {
 					return
+				}
+				if carried = (carried - p.needs) & p.needs; carried == 0 {
+					break
 				}
 			}
 		}
@@ -248,21 +350,19 @@ func (s *noisy) draw(random io.Reader) ([]int, error) {
 	}
 	c := newCoins(random)
 	values := slices.Clone(s.exact)
-	if s.facts.Cells == 0 {
-		for i, d := range s.doses {
-			values[i] += c.laplace(d.num, d.den)
+	for k := range s.parts {
+		p := &s.parts[k]
+		if !p.cells {
+			for _, i := range p.figures {
+				values[i] += c.laplace(p.rate[0], p.rate[1])
+			}
 		}
-		return values, c.err
-	}
-	num, den := reduced(uint64(s.facts.Epsilon), 1000)
-	for a := range s.cells() {
-		k := c.laplace(num, den)
-		if k == 0 {
-			continue
-		}
-		for i, f := range s.list {
-			if f.covers(a) {
-				values[i] += k
+		for a := range s.cells(p) {
+			noise := c.laplace(p.rate[0], p.rate[1])
+			for _, i := range p.figures {
+				if noise != 0 && s.list[i].covers(a) {
+					values[i] += noise
+				}
 			}
 		}
 	}
@@ -273,7 +373,7 @@ func (s *noisy) draw(random io.Reader) ([]int, error) {
 func (s *noisy) reach(d dose) int {
 	q, ok := s.ranges[d]
 	if !ok {
-		q = d.reach(confidence)
+		q = d.reach(Confidence)
 		s.ranges[d] = q
 	}
 	return q
@@ -356,7 +456,7 @@ func (s *noisy) again(drawn []Seen) (*Release, error) {
 
 // everyCombination reports whether every combination of parties is listed.
 func (s *noisy) everyCombination() bool {
-	return s.facts.Cells > 0 && len(s.parties) <= latticeParties
+	return len(s.parties) <= latticeParties
 }
 
 // write makes the release of its figures; one that was not released is left out.

@@ -68,6 +68,15 @@ func (f Figure) Range() (low, high int, ok bool) {
 	return f.low, f.high, f.noisy && f.Released()
 }
 
+// RangeText returns the range as it is read: "1,190 to 1,280"; "" without noise.
+func (f Figure) RangeText() string {
+	low, high, ok := f.Range()
+	if !ok {
+		return ""
+	}
+	return grouped(low) + " to " + grouped(high)
+}
+
 // String returns the same as Text.
 func (f Figure) String() string { return f.Text() }
 
