@@ -42,6 +42,13 @@ func (p *Project) readRelease(y *yamlReader, n ast.Node) {
 			y.fail(y.line(noise), "the budget is less than one release takes; epsilon is what each takes, and budget what all together may")
 		}
 	}
+	if r.Noise.Epsilon != 0 {
+		for _, need := range p.Needs {
+			if need.Kind == NeedCategory && need.Values == nil && y.err == nil {
+				y.fail(need.Line, "with noise, a category lists its values, such as values: [0-64, 65+]: that a value is there at all tells of the one person who has it")
+			}
+		}
+	}
 	own := r.HideBelow != 0 || r.RoundTo != 0
 	if !own {
 		r.Preset = "hes"

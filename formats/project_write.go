@@ -69,7 +69,7 @@ func FormatProject(p *Project) ([]byte, error) {
 	}
 	line("")
 	line("# The rule that protects counts before anybody sees them: %s;", strings.Join(releasePresets, ", "))
-	line("# or one of the project's own: {hide_below: 10, round_to: 5}. With noise: {epsilon: 0.5, budget: 2} counts are made wrong by a random")
+	line("# or one of the project's own: {hide_below: 10, round_to: 5}. With noise: {epsilon: 0.5, budget: 2} counts are changed by a random")
 	line("# amount before that; budget is what all releases together may take.")
 	noise := ""
 	if n := p.Release.Noise; n != (ProjectNoise{}) {

@@ -26,7 +26,7 @@ import (
 //	need_2, value_2   for need-pair: and this need too
 //	count     the figure as released: a rounded number, 0, or *
 //	mark      rounded, zero, exact (under a rule that does not round), hidden, or
-//	          noisy (wrong by a random amount, and then rounded)
+//	          noisy (changed by a random amount, and then rounded)
 //	where     for a question: the condition that the persons meet
 //	low, high only in a release with noise: between what the count is in 95 of 100
 //	          draws of the noise, for a hidden one too

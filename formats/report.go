@@ -105,20 +105,22 @@ type page struct {
 	UpSet   upset
 	Combos  []comboLine
 	All     bool // every combination is listed
-	Pairs   []matrixLine
-	Sizes   bars
-	Needs   *needTables // nil without needs
-	Asked   []askedLine
-	Told    bool   // the figures are safe even from one who is told which are small
-	Parts   bool   // some are safe by sums with parts of people only
-	Hurried string // the tables that were hidden altogether
-	Rule    cohort.Rule
-	Says    string
-	Mark    string
-	MayBe0  bool
-	Figures int
-	Hidden  string
-	Noise   *pageNoise // nil for a release without noise
+	// NoCombos says that no table of combinations was made.
+	NoCombos bool
+	Pairs    []matrixLine
+	Sizes    bars
+	Needs    *needTables // nil without needs
+	Asked    []askedLine
+	Told     bool   // the figures are safe even from one who is told which are small
+	Parts    bool   // some are safe by sums with parts of people only
+	Hurried  string // the tables that were hidden altogether
+	Rule     cohort.Rule
+	Says     string
+	Mark     string
+	MayBe0   bool
+	Figures  int
+	Hidden   string
+	Noise    *pageNoise // nil for a release without noise
 }
 
 // pageNoise is what the page says of noise.
@@ -269,6 +271,9 @@ func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 			in = append(in, labels[i])
 		}
 		p.Combos = append(p.Combos, comboLine{strings.Join(in, " + "), len(in), newCell(c.Figure)})
+	}
+	if facts, ok := rel.Noise(); ok {
+		p.NoCombos = slices.Contains(facts.LeftOut, "combination")
 	}
 	p.UpSet = drawUpSet(rel, labels)
 	p.Sizes = drawSizes(rel)

@@ -34,8 +34,8 @@ With --where and --by a question of your own is answered, beside those that the 
 file names: how many persons meet a condition, in all and by parties, needs, or the
 values of one need. Answers are on the page, in the tables, and printed.
 
-With --noise-epsilon, or noise: in the project file, every count is made wrong by a
-random amount, and its range is told. Then nobody, whatever else they know, can tell
+With --noise-epsilon, or noise: in the project file, every count is changed by
+a random amount, and its range is told. Then nobody, whatever else they know, can tell
 from the counts whether one person is among them, but for odds that epsilon bounds: the
 smaller, the more noise. What releases take of the project's budget adds up in the
 ledger, and none is made over it. The same release comes out again as it was drawn, and

@@ -17,7 +17,7 @@ import (
 //
 // Hiding and rounding are safe from readers who reckon from what was released. They
 // promise nothing against one who knows other things: another table, or everybody but
-// one. Noise promises something against every reader. It makes each count wrong by a
+// one. Noise promises something against every reader. It changes each count by a
 // random amount, so that the released counts are almost as likely with a person as
 // without: at most e^epsilon times as likely, whatever else is known (Dwork, McSherry,
 // Nissim and Smith 2006, "Calibrating Noise to Sensitivity", definition 1). What it costs
