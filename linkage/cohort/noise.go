@@ -26,7 +26,8 @@ import (
 // The neighbour relation: two sets of persons that differ by one person, there or not
 // there, with all its parties and needs. It is of persons as they were linked: a record
 // more or fewer can move a person to another cell (2 changes) or join two (3), so that
-// for a record the promise is that of three times epsilon.
+// for a record the promise is that of three times epsilon at best, and none where it
+// changes how others are linked.
 //
 // Where noise goes: on cells. A cell is an exact set of parties with an exact set of
 // needs, a person is in one cell, and each cell gets one draw of the discrete Laplace
@@ -56,9 +57,9 @@ import (
 //
 // Noise comes first, the rule after it: a figure that is below the rule's threshold with
 // its noise is hidden, and so is one that cannot be told from 0, that is, at most as large
-// as its noise may be; the others are rounded. All that is made of noisy figures and of
-// nothing else, so that it tells no more than they do (post-processing; Dwork and Roth
-// 2014, proposition 2.1). Subtracting one figure from another gives a noisy count that was
+// as its noise may be; the others are rounded. (A rule's next lowest is not hidden.) All
+// that is made of noisy figures and of nothing else, so that it tells no more than they do
+// (post-processing; Dwork and Roth 2014, proposition 2.1). Subtracting one figure from another gives a noisy count that was
 // hidden: nothing is hidden to prevent that, as what comes out is protected by the noise.
 // So there is no attacker to play and Audit is empty, and counts are not cut off at 0,
 // which would make all that are summed of them too large: what would be cut is hidden.
@@ -156,7 +157,7 @@ func protectNoisy(c *Counts, r Rule, o Options) (*Release, error) {
 		return nil, fmt.Errorf("epsilon must be above 0 and at most %s", MaxEpsilon)
 	}
 	if o.QuestionsOnly || len(o.Given) > 0 {
-		return nil, errors.New("members of a cohort are known exactly to who is given them: no noise can be put on their number")
+		return nil, errors.New("noise is for the tables that every release has, and not for a cohort: its members are known to whom they are given")
 	}
 	s := newNoisy(c.see(), r, o.Noise.Epsilon)
 	if err := s.plan(o); err != nil {
@@ -188,8 +189,14 @@ func (s *noisy) plan(o Options) error {
 		for n := range s.needs {
 			s.planNeed(n)
 		}
-		if s.width > 1 {
-			s.facts.LeftOut = append(s.facts.LeftOut, tableNames[needPairs])
+		left := s.inclusive()
+		if s.cellsOf(0) > maxCells {
+			left = append([]figure{{table: combinations}}, left...)
+		}
+		for _, f := range left {
+			if _, planned := s.index[f]; !planned && !slices.Contains(s.facts.LeftOut, tableNames[f.table]) {
+				s.facts.LeftOut = append(s.facts.LeftOut, tableNames[f.table])
+			}
 		}
 	}
 	planned := len(s.list)
@@ -255,7 +262,6 @@ func (s *noisy) planParties() {
 		}
 		s.parts = append(s.parts, p)
 	}
-	s.facts.LeftOut = append(s.facts.LeftOut, tableNames[combinations])
 }
 
 // planNeed makes the part of one need.
@@ -269,9 +275,6 @@ func (s *noisy) planNeed(n int) {
 		if f.needs&p.needs != 0 && (f.table == needs || f.table == needParties && p.cells) {
 			s.addTo(&p, f)
 		}
-	}
-	if !p.cells && !slices.Contains(s.facts.LeftOut, tableNames[needParties]) {
-		s.facts.LeftOut = append(s.facts.LeftOut, tableNames[needParties])
 	}
 	s.parts = append(s.parts, p)
 }
@@ -428,7 +431,7 @@ func (s *noisy) finish(values []int) *Release {
 
 // again is finish for figures that were drawn before.
 func (s *noisy) again(drawn []Seen) (*Release, error) {
-	other := errors.New("the figures that were drawn before are not those of this release; were they made by another cohortlink?")
+	other := errors.New("the figures that were drawn before are not those of this release: make it with the cohortlink that the ledger names")
 	all := uint64(1)<<len(s.parties) - 1
 	figures := make([]Figure, len(s.list))
 	for _, seen := range drawn {

@@ -200,6 +200,22 @@ func TestEpsilon(t *testing.T) {
 	})
 }
 
+func FuzzParseEpsilon(f *testing.F) {
+	for _, text := range []string{"0.5", "10", "1.250", "0", ".1", "1.", "-0.5"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		e, err := ParseEpsilon(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseEpsilon(e.String())
+		if err != nil || again != e || e < 1 || e > MaxEpsilon {
+			t.Fatalf("%q is read as %d, and that as %d, %v", text, e, again, err)
+		}
+	})
+}
+
 // boroughPersons are some thousand persons in four parties.
 func boroughPersons(t testing.TB) *Persons {
 	p := newPersons(t, borough, boroughNeeds)
