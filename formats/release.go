@@ -146,13 +146,15 @@ type countsJSON struct {
 
 // noiseJSON says how noise was put on the figures.
 type noiseJSON struct {
-	Epsilon   string   `json:"epsilon"`
-	Mechanism string   `json:"mechanism"`
-	Neighbour string   `json:"neighbour"`
-	Cells     int      `json:"cells"` // exclusive ones, with a draw each
-	Parts     int      `json:"parts"` // in which figures were made, and within which they agree
-	Confident float64  `json:"range_confidence"`
-	LeftOut   []string `json:"tables_left_out"`
+	Epsilon   string `json:"epsilon"`
+	Mechanism string `json:"mechanism"`
+	Neighbour string `json:"neighbour"`
+	Cells     int    `json:"cells"` // exclusive ones, with a draw each
+	Parts     int    `json:"parts"` // in which figures were made, and within which they agree
+	// MostParties is of how many of its parties a person is counted in a party or in two; absent for all.
+	MostParties int      `json:"most_parties,omitempty"`
+	Confident   float64  `json:"range_confidence"`
+	LeftOut     []string `json:"tables_left_out"`
 }
 
 func newNoiseJSON(rel *cohort.Release) *noiseJSON {
@@ -162,7 +164,7 @@ func newNoiseJSON(rel *cohort.Release) *noiseJSON {
 	}
 	n := &noiseJSON{
 		Epsilon: facts.Epsilon.String(), Mechanism: "discrete Laplace (Canonne, Kamath and Steinke 2020, algorithm 2)",
-		Neighbour: "one linked person more or fewer", Cells: facts.Cells, Parts: facts.Parts, Confident: cohort.Confidence, LeftOut: []string{},
+		Neighbour: "one linked person more or fewer", Cells: facts.Cells, Parts: facts.Parts, MostParties: facts.MostParties, Confident: cohort.Confidence, LeftOut: []string{},
 	}
 	n.LeftOut = append(n.LeftOut, facts.LeftOut...)
 	return n

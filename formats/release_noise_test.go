@@ -142,6 +142,9 @@ func TestNoisyReport(t *testing.T) {
 		if n == 15 != strings.Contains(page, "These tables were not made") || n == 15 == strings.Contains(page, "parts add up to their whole") {
 			t.Errorf("%d parties: the page says otherwise how noise was drawn", n)
 		}
+		if n == 15 != strings.Contains(page, "a person known to more than 4 counts in 4 of them") {
+			t.Errorf("%d parties: the page says otherwise in how many parties a person is counted", n)
+		}
 		if n == 15 == strings.Contains(page, `id="combos-h"`) {
 			t.Errorf("%d parties: a section of combinations, or none", n)
 		}

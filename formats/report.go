@@ -128,6 +128,7 @@ type pageNoise struct {
 	Epsilon string
 	Odds    string // by which factor the counts can change a guess at most
 	Parts   int    // in which the figures were made
+	Most    int    // of its parties in which a person is counted; 0 for all
 	LeftOut string // the tables that were not made, in words
 }
 
@@ -137,7 +138,7 @@ func newPageNoise(rel *cohort.Release) *pageNoise {
 		return nil
 	}
 	return &pageNoise{
-		Epsilon: facts.Epsilon.String(), Odds: oddsFactor(facts.Epsilon), Parts: facts.Parts, LeftOut: tablesInWords(facts.LeftOut),
+		Epsilon: facts.Epsilon.String(), Odds: oddsFactor(facts.Epsilon), Parts: facts.Parts, Most: facts.MostParties, LeftOut: tablesInWords(facts.LeftOut),
 	}
 }
 

@@ -42,8 +42,14 @@ import (
 //   - all that is counted by parties alone, from cells of exact sets of parties;
 //   - each need, by party and in all, from cells of the sets of parties with the sets of
 //     values of the need;
-//   - and where there are too many of such cells too, or it is one question: figure by
-//     figure, with scale (figures of the part)/(its share), as a person can be in each.
+//   - where there are too many of these too: the numbers of parties from cells of these
+//     numbers, and parties, and two of them, figure by figure: with scale (figures that one
+//     person is in)/(its share). As hardly anybody is in many parties, a person is counted
+//     in mostParties of its own only, drawn for it, and the range allows for that (bounded
+//     contributions; Wilson et al. 2020, "Differentially Private SQL with Bounded User
+//     Contribution", section 3);
+//   - the values of a need with too many cells, and each question: figure by figure, as if
+//     a person were in all.
 //
 // A part's share is as the square root of the noise that it would have with all of
 // epsilon: with equal shares the widest would be lost, and so would the total if the
@@ -104,6 +110,9 @@ type NoiseFacts struct {
 	Epsilon Epsilon
 	Cells   int // that got a draw each
 	Parts   int // in which the figures were made, each with a share of epsilon; within one they agree
+	// MostParties is of how many of its parties, drawn at random, a person is counted in a
+	// party or in two; 0 for all. Ranges allow for it.
+	MostParties int
 	// LeftOut names the tables (see Row) that were not made, as too little of them would be left.
 	LeftOut []string
 }
@@ -115,22 +124,37 @@ const (
 	// maxCells is how many cells a part can have: of one part alone the noise of the
 	// total, the sum of all of them, then has the standard deviation 91/epsilon.
 	maxCells = 1 << 12
+	// mostParties is in how many parties a person is counted, where there are too many
+	// parties for cells: council, CCG, practice, and one more.
+	mostParties = 4
+	// cappedConfidence is Confidence for figures of persons counted so: half of what is
+	// left to chance is for the number of those who are in more.
+	cappedConfidence = (1 + Confidence) / 2
 	// listedByChance bounds the chance that a list of the largest combinations has one
 	// in which nobody is.
 	listedByChance = 0.05
 )
 
 // dose is how much noise a figure has: the sum of so many draws that are k with a
-// probability proportional to exp(-|k| num/den). It is comparable.
+// probability proportional to exp(-|k| num/den).
 type dose struct {
 	num, den uint64
 	draws    int
+}
+
+// confident is a dose, and in which share of draws it is to be within reach.
+type confident struct {
+	dose
+	confidence float64
 }
 
 // noisePart is figures that are made with one share of epsilon.
 type noisePart struct {
 	figures []int
 	cells   bool   // they are sums of cells; otherwise each has a draw of its own
+	apart   int    // then: how many of them a person can be in
+	capped  bool   // persons are counted in mostParties of their parties
+	sizes   bool   // cells tell apart numbers of parties, and not which
 	needs   uint64 // bits of atom.needs that cells tell apart
 	without bool   // persons without any of these needs are in cells too
 	rate    [2]uint64
@@ -142,11 +166,12 @@ type noisy struct {
 	facts  NoiseFacts
 	parts  []noisePart
 	doses  []dose // of each figure
-	ranges map[dose]int
+	capped []bool // of each figure: of persons with mostParties of their parties
+	ranges map[confident]int
 }
 
 func newNoisy(t *tally, r Rule, e Epsilon) *noisy {
-	s := &noisy{sheet: newSheet(t, r), facts: NoiseFacts{Epsilon: e}, ranges: make(map[dose]int)}
+	s := &noisy{sheet: newSheet(t, r), facts: NoiseFacts{Epsilon: e}, ranges: make(map[confident]int)}
 	s.zeroes = true
 	return s
 }
@@ -241,11 +266,10 @@ func (s *noisy) addCombinations(p *noisePart) {
 // planParties makes the part, or for many parties the parts, of what is counted by parties
 // alone.
 func (s *noisy) planParties() {
-	byParties := []table{people, parties, pairs, atLeast}
 	if s.cellsOf(0) <= maxCells {
 		p := noisePart{cells: true, without: true}
 		for _, f := range s.inclusive() {
-			if slices.Contains(byParties, f.table) {
+			if slices.Contains([]table{people, parties, pairs, atLeast}, f.table) {
 				s.addTo(&p, f)
 			}
 		}
@@ -253,15 +277,21 @@ func (s *noisy) planParties() {
 		s.parts = append(s.parts, p)
 		return
 	}
-	for _, t := range byParties {
-		var p noisePart
-		for _, f := range s.inclusive() {
-			if f.table == t {
-				s.addTo(&p, f)
-			}
+	sizes := noisePart{cells: true, sizes: true, without: true}
+	single := noisePart{capped: true, apart: mostParties}
+	both := noisePart{capped: true, apart: mostParties * (mostParties - 1) / 2}
+	for _, f := range s.inclusive() {
+		switch f.table {
+		case people, atLeast:
+			s.addTo(&sizes, f)
+		case parties:
+			s.addTo(&single, f)
+		case pairs:
+			s.addTo(&both, f)
 		}
-		s.parts = append(s.parts, p)
 	}
+	s.parts = append(s.parts, sizes, single, both)
+	s.facts.MostParties = mostParties
 }
 
 // planNeed makes the part of one need.
@@ -282,36 +312,37 @@ func (s *noisy) planNeed(n int) {
 // share shares epsilon among the parts.
 func (s *noisy) share() {
 	s.facts.Parts = len(s.parts)
-	s.doses = make([]dose, len(s.list))
+	s.doses, s.capped = make([]dose, len(s.list)), make([]bool, len(s.list))
+	cells := make([]int, len(s.parts))
 	weights, all := make([]uint64, len(s.parts)), uint64(0)
-	for k, p := range s.parts {
-		noise := float64(len(p.figures))
-		if p.cells {
-			noise = math.Sqrt(float64(s.cellsOf(p.needs)))
+	for k := range s.parts {
+		p := &s.parts[k]
+		for a := range s.cells(p) {
+			cells[k]++
+			for _, i := range p.figures {
+				if s.list[i].covers(a) {
+					s.doses[i].draws++
+				}
+			}
 		}
+		noise := math.Sqrt(float64(cells[k]))
+		if !p.cells {
+			if p.apart == 0 {
+				p.apart = len(p.figures)
+			}
+			noise = float64(p.apart)
+		}
+		s.facts.Cells += cells[k]
 		weights[k] = uint64(math.Ceil(math.Sqrt(noise)))
 		all += weights[k]
 	}
 	for k := range s.parts {
 		p := &s.parts[k]
-		apart := uint64(1)
-		if !p.cells {
-			apart = uint64(len(p.figures))
-		}
-		num, den := reduced(uint64(s.facts.Epsilon)*weights[k], 1000*all*apart)
-		p.rate = [2]uint64{num, den}
+		p.rate[0], p.rate[1] = reduced(uint64(s.facts.Epsilon)*weights[k], 1000*all*uint64(max(1, p.apart)))
 		for _, i := range p.figures {
-			s.doses[i] = dose{num, den, 1}
-			if p.cells {
-				s.doses[i].draws = 0
-			}
-		}
-		for a := range s.cells(p) {
-			s.facts.Cells++
-			for _, i := range p.figures {
-				if s.list[i].covers(a) {
-					s.doses[i].draws++
-				}
+			s.doses[i].num, s.doses[i].den, s.capped[i] = p.rate[0], p.rate[1], p.capped
+			if !p.cells {
+				s.doses[i].draws = 1
 			}
 		}
 	}
@@ -330,6 +361,14 @@ func reduced(num, den uint64) (uint64, uint64) {
 func (s *noisy) cells(p *noisePart) func(yield func(atom) bool) {
 	return func(yield func(atom) bool) {
 		if !p.cells {
+			return
+		}
+		if p.sizes {
+			for k := 1; k <= min(len(s.parties), maxAtLeast); k++ {
+				if !yield(atom{parties: 1<<k - 1}) { // those of more parties than are told are with k
+					return
+				}
+			}
 			return
 		}
 		for in := uint64(1); in < 1<<len(s.parties); in++ {
@@ -353,6 +392,15 @@ func (s *noisy) draw(random io.Reader) ([]int, error) {
 	}
 	c := newCoins(random)
 	values := slices.Clone(s.exact)
+	if s.facts.MostParties > 0 {
+		capped := *s.tally
+		capped.atoms = c.cap(s.atoms, s.facts.MostParties)
+		for i, f := range s.list {
+			if s.capped[i] {
+				values[i] = capped.count(f)
+			}
+		}
+	}
 	for k := range s.parts {
 		p := &s.parts[k]
 		if !p.cells {
@@ -372,19 +420,46 @@ func (s *noisy) draw(random io.Reader) ([]int, error) {
 	return values, c.err
 }
 
-// reach is how far a figure is from its count at most, in 95 of 100 draws.
-func (s *noisy) reach(d dose) int {
-	q, ok := s.ranges[d]
+// cap leaves each person at most so many of its parties, drawn for each by itself.
+func (c *coins) cap(atoms []weighed, most int) []weighed {
+	var out []weighed
+	for _, w := range atoms {
+		if bits.OnesCount64(w.parties) <= most {
+			out = append(out, w)
+			continue
+		}
+		for range w.n {
+			one := weighed{w.atom, 1}
+			for n := bits.OnesCount64(one.parties); n > most; n-- {
+				at := one.parties
+				for range c.below(uint64(n)) {
+					at &= at - 1
+				}
+				one.parties &^= at & -at
+			}
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// reach is how far figure i is from its count at most, in 95 of 100 draws.
+func (s *noisy) reach(i int) int {
+	at := confident{s.doses[i], Confidence}
+	if s.capped[i] {
+		at.confidence = cappedConfidence
+	}
+	q, ok := s.ranges[at]
 	if !ok {
-		q = d.reach(Confidence)
-		s.ranges[d] = q
+		q = at.reach(at.confidence)
+		s.ranges[at] = q
 	}
 	return q
 }
 
 // least is the smallest noisy value of figure i that is shown.
 func (s *noisy) least(i int) int {
-	return max(s.rule.Least, s.reach(s.doses[i])+1)
+	return max(s.rule.Least, s.reach(i)+1)
 }
 
 // listedFrom is the smallest noisy value with which a combination is in a list of the largest.
@@ -397,12 +472,12 @@ func (s *noisy) listedFrom(i int) int {
 
 // hiddenAs is figure i where it is hidden.
 func (s *noisy) hiddenAs(i int) Figure {
-	return Figure{state: hidden, noisy: true, high: s.least(i) - 1 + s.reach(s.doses[i])}
+	return Figure{state: hidden, noisy: true, high: s.least(i) - 1 + s.reach(i)}
 }
 
 // shownAs is figure i where it is shown, with its rounded value.
 func (s *noisy) shownAs(i, value int) Figure {
-	q := s.reach(s.doses[i])
+	q := s.reach(i)
 	low, high := s.rule.meaning(value) // of the noisy value
 	return Figure{value: value, state: shown, noisy: true, low: max(0, max(low, s.least(i))-q), high: high + q}
 }
@@ -464,6 +539,14 @@ func (s *noisy) everyCombination() bool {
 
 // write makes the release of its figures; one that was not released is left out.
 func (s *noisy) write(figures []Figure) *Release {
+	if i, ok := s.index[figure{table: atLeast, k: s.facts.MostParties + 1}]; ok && s.facts.MostParties > 0 {
+		beyond := figures[i].high // as many persons are in more parties, at most
+		for i := range figures {
+			if s.capped[i] {
+				figures[i].high += beyond
+			}
+		}
+	}
 	r := s.blank()
 	r.everyone = s.everyCombination()
 	r.noise = &s.facts
