@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,8 +63,9 @@ import (
 // its noise is hidden, and so is one that cannot be told from 0, that is, at most as large
 // as its noise may be; the others are rounded. (A rule's next lowest is not hidden.) All
 // that is made of noisy figures and of nothing else, so that it tells no more than they do
-// (post-processing; Dwork and Roth 2014, proposition 2.1). Subtracting one figure from another gives a noisy count that was
-// hidden: nothing is hidden to prevent that, as what comes out is protected by the noise.
+// (post-processing; Dwork and Roth 2014, proposition 2.1). Subtracting one figure from
+// another gives a noisy count that was hidden: nothing is hidden to prevent that, as what
+// comes out is protected by the noise.
 // So there is no attacker to play and Audit is empty, and counts are not cut off at 0,
 // which would make all that are summed of them too large: what would be cut is hidden.
 // Still, of small counts those that the noise made larger are shown rather than others.
@@ -142,22 +141,10 @@ type dose struct {
 	draws    int
 }
 
-// confident is a dose, and in which share of draws it is to be within reach.
+// confident is a dose, and with which probability it is to be within reach.
 type confident struct {
 	dose
-	confidence float64
-}
-
-// noisePart is figures that are made with one share of epsilon.
-type noisePart struct {
-	figures []int
-	cells   bool   // they are sums of cells; otherwise each has a draw of its own
-	apart   int    // then: how many of them a person can be in
-	capped  bool   // persons are counted in mostParties of their parties
-	sizes   bool   // cells tell apart numbers of parties, and not which
-	needs   uint64 // bits of atom.needs that cells tell apart
-	without bool   // persons without any of these needs are in cells too
-	rate    [2]uint64
+	probability float64
 }
 
 // noisy is a sheet with noise.
@@ -198,193 +185,6 @@ func protectNoisy(c *Counts, r Rule, o Options) (*Release, error) {
 	return s.finish(values), nil
 }
 
-// plan settles which figures there are and how much noise each gets.
-func (s *noisy) plan(o Options) error {
-	all := uint64(1)<<s.width - 1
-	whole := s.cellsOf(all) <= maxCells
-	if whole {
-		p := noisePart{cells: true, needs: all, without: true}
-		for _, f := range s.inclusive() {
-			s.addTo(&p, f)
-		}
-		s.addCombinations(&p)
-		s.parts = []noisePart{p}
-	} else {
-		s.planParties()
-		for n := range s.needs {
-			s.planNeed(n)
-		}
-		left := s.inclusive()
-		if s.cellsOf(0) > maxCells {
-			left = append([]figure{{table: combinations}}, left...)
-		}
-		for _, f := range left {
-			if _, planned := s.index[f]; !planned && !slices.Contains(s.facts.LeftOut, tableNames[f.table]) {
-				s.facts.LeftOut = append(s.facts.LeftOut, tableNames[f.table])
-			}
-		}
-	}
-	planned := len(s.list)
-	o.QuestionsOnly = true // the tables are there already
-	if err := s.ask(o); err != nil {
-		return err
-	}
-	for _, is := range s.byQuestion {
-		if !whole {
-			s.parts = append(s.parts, noisePart{})
-		}
-		p := &s.parts[len(s.parts)-1]
-		for _, i := range is {
-			if i >= planned { // or it is of an earlier question too
-				p.figures = append(p.figures, i)
-				planned++
-			}
-		}
-	}
-	s.parts = slices.DeleteFunc(s.parts, func(p noisePart) bool { return len(p.figures) == 0 })
-	s.share()
-	return nil
-}
-
-// cellsOf returns how many cells there are that tell all parties and some needs apart, or
-// more than maxCells.
-func (s *noisy) cellsOf(needs uint64) int {
-	if len(s.parties)+bits.OnesCount64(needs) > bits.Len(maxCells) {
-		return maxCells + 1
-	}
-	return (1<<len(s.parties) - 1) << bits.OnesCount64(needs)
-}
-
-func (s *noisy) addTo(p *noisePart, f figure) { p.figures = append(p.figures, s.add(f, open)) }
-
-func (s *noisy) addCombinations(p *noisePart) {
-	for in := uint64(1); in < 1<<len(s.parties); in++ {
-		s.addTo(p, figure{table: combinations, parties: in})
-	}
-}
-
-// planParties makes the part, or for many parties the parts, of what is counted by parties
-// alone.
-func (s *noisy) planParties() {
-	if s.cellsOf(0) <= maxCells {
-		p := noisePart{cells: true, without: true}
-		for _, f := range s.inclusive() {
-			if slices.Contains([]table{people, parties, pairs, atLeast}, f.table) {
-				s.addTo(&p, f)
-			}
-		}
-		s.addCombinations(&p)
-		s.parts = append(s.parts, p)
-		return
-	}
-	sizes := noisePart{cells: true, sizes: true, without: true}
-	single := noisePart{capped: true, apart: mostParties}
-	both := noisePart{capped: true, apart: mostParties * (mostParties - 1) / 2}
-	for _, f := range s.inclusive() {
-		switch f.table {
-		case people, atLeast:
-			s.addTo(&sizes, f)
-		case parties:
-			s.addTo(&single, f)
-		case pairs:
-			s.addTo(&both, f)
-		}
-	}
-	s.parts = append(s.parts, sizes, single, both)
-	s.facts.MostParties = mostParties
-}
-
-// planNeed makes the part of one need.
-func (s *noisy) planNeed(n int) {
-	var p noisePart
-	for _, b := range s.slots[n] {
-		p.needs |= 1 << b
-	}
-	p.cells = s.cellsOf(p.needs) <= maxCells
-	for _, f := range s.inclusive() {
-		if f.needs&p.needs != 0 && (f.table == needs || f.table == needParties && p.cells) {
-			s.addTo(&p, f)
-		}
-	}
-	s.parts = append(s.parts, p)
-}
-
-// share shares epsilon among the parts.
-func (s *noisy) share() {
-	s.facts.Parts = len(s.parts)
-	s.doses, s.capped = make([]dose, len(s.list)), make([]bool, len(s.list))
-	cells := make([]int, len(s.parts))
-	weights, all := make([]uint64, len(s.parts)), uint64(0)
-	for k := range s.parts {
-		p := &s.parts[k]
-		for a := range s.cells(p) {
-			cells[k]++
-			for _, i := range p.figures {
-				if s.list[i].covers(a) {
-					s.doses[i].draws++
-				}
-			}
-		}
-		noise := math.Sqrt(float64(cells[k]))
-		if !p.cells {
-			if p.apart == 0 {
-				p.apart = len(p.figures)
-			}
-			noise = float64(p.apart)
-		}
-		s.facts.Cells += cells[k]
-		weights[k] = uint64(math.Ceil(math.Sqrt(noise)))
-		all += weights[k]
-	}
-	for k := range s.parts {
-		p := &s.parts[k]
-		p.rate[0], p.rate[1] = reduced(uint64(s.facts.Epsilon)*weights[k], 1000*all*uint64(max(1, p.apart)))
-		for _, i := range p.figures {
-			s.doses[i].num, s.doses[i].den, s.capped[i] = p.rate[0], p.rate[1], p.capped
-			if !p.cells {
-				s.doses[i].draws = 1
-			}
-		}
-	}
-}
-
-func reduced(num, den uint64) (uint64, uint64) {
-	a, b := num, den
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return num / a, den / a
-}
-
-// cells goes through the cells of a part in a fixed order; there are none where each
-// figure has a draw of its own.
-func (s *noisy) cells(p *noisePart) func(yield func(atom) bool) {
-	return func(yield func(atom) bool) {
-		if !p.cells {
-			return
-		}
-		if p.sizes {
-			for k := 1; k <= min(len(s.parties), maxAtLeast); k++ {
-				if !yield(atom{parties: 1<<k - 1}) { // those of more parties than are told are with k
-					return
-				}
-			}
-			return
-		}
-		for in := uint64(1); in < 1<<len(s.parties); in++ {
-			// Every subset of the needs, by counting in their bits alone.
-			for carried := uint64(0); ; {
-				if (carried != 0 || p.without) && !yield(atom{in, carried}) {
-					return
-				}
-				if carried = (carried - p.needs) & p.needs; carried == 0 {
-					break
-				}
-			}
-		}
-	}
-}
-
 // draw returns the figures with noise, which can be below 0.
 func (s *noisy) draw(random io.Reader) ([]int, error) {
 	if random == nil {
@@ -420,38 +220,20 @@ func (s *noisy) draw(random io.Reader) ([]int, error) {
 	return values, c.err
 }
 
-// cap leaves each person at most so many of its parties, drawn for each by itself.
-func (c *coins) cap(atoms []weighed, most int) []weighed {
-	var out []weighed
-	for _, w := range atoms {
-		if bits.OnesCount64(w.parties) <= most {
-			out = append(out, w)
-			continue
-		}
-		for range w.n {
-			one := weighed{w.atom, 1}
-			for n := bits.OnesCount64(one.parties); n > most; n-- {
-				at := one.parties
-				for range c.below(uint64(n)) {
-					at &= at - 1
-				}
-				one.parties &^= at & -at
-			}
-			out = append(out, one)
-		}
-	}
-	return out
-}
-
 // reach is how far figure i is from its count at most, in 95 of 100 draws.
 func (s *noisy) reach(i int) int {
-	at := confident{s.doses[i], Confidence}
 	if s.capped[i] {
-		at.confidence = cappedConfidence
+		return s.reachOf(s.doses[i], cappedConfidence)
 	}
+	return s.reachOf(s.doses[i], Confidence)
+}
+
+// reachOf is dose.reach, worked out once: many figures have one dose.
+func (s *noisy) reachOf(d dose, probability float64) int {
+	at := confident{d, probability}
 	q, ok := s.ranges[at]
 	if !ok {
-		q = at.reach(at.confidence)
+		q = d.reach(probability)
 		s.ranges[at] = q
 	}
 	return q
@@ -467,7 +249,7 @@ func (s *noisy) listedFrom(i int) int {
 	// Of each combination alone the chance is the bound's share, by Boole's inequality;
 	// reach is of both sides, and only too large a count is listed.
 	alone := listedByChance / float64(uint64(1)<<len(s.parties)-1)
-	return max(s.least(i), s.doses[i].reach(1-2*alone)+1)
+	return max(s.least(i), s.reachOf(s.doses[i], 1-2*alone)+1)
 }
 
 // hiddenAs is figure i where it is hidden.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
 )
 
 // Drawing noise, exactly.
@@ -75,6 +76,29 @@ func (c *coins) laplace(num, den uint64) int {
 		return y
 	}
 	return 0
+}
+
+// cap leaves each person at most so many of its parties, drawn for each by itself.
+func (c *coins) cap(atoms []weighed, most int) []weighed {
+	var out []weighed
+	for _, w := range atoms {
+		if bits.OnesCount64(w.parties) <= most {
+			out = append(out, w)
+			continue
+		}
+		for range w.n {
+			one := weighed{w.atom, 1}
+			for n := bits.OnesCount64(one.parties); n > most; n-- {
+				at := one.parties
+				for range c.below(uint64(n)) {
+					at &= at - 1
+				}
+				one.parties &^= at & -at
+			}
+			out = append(out, one)
+		}
+	}
+	return out
 }
 
 // reach returns the smallest q such that the sum of the dose's draws is from -q to q with
