@@ -71,6 +71,8 @@ type LedgerEntry struct {
 	Given         []LedgerGiven    `json:"given"`
 	Threshold     string           `json:"threshold,omitempty"` // the stricter score at which persons were formed anew; "" for those of the folder
 	Hurried       []string         `json:"hurried,omitempty"`   // tables hidden altogether: cohort.Audit.Hurried
+	// Noise is what the release spent of the project's privacy budget; nil for one without noise.
+	Noise *LedgerNoise `json:"noise,omitempty"`
 	// Accepted is the reason for which something weaker than the defaults was accepted; "" for nothing.
 	Accepted string `json:"accepted"`
 }
@@ -177,7 +179,7 @@ func (l *Ledger) check(e *LedgerEntry) error {
 	for _, g := range e.Given {
 		ok = ok && g.Count >= 0
 	}
-	if !ok {
+	if !ok || e.Noise != nil && !e.Noise.valid() {
 		return errLedger
 	}
 	return nil
@@ -229,11 +231,14 @@ func (l *Ledger) Same(e LedgerEntry) int {
 	return 0
 }
 
-// Earlier returns what readers know from the ledger's releases. linkage is LinkedManifest.Linkage of what is counted now.
+// Earlier returns what readers know for certain from the ledger's releases. A figure with noise rules nothing out, so releases with noise are
+// not among them. linkage is LinkedManifest.Linkage of what is counted now.
 func (l *Ledger) Earlier(linkage string) []cohort.Earlier {
 	var out []cohort.Earlier
 	for _, e := range l.Entries {
-		out = append(out, e.Earlier(linkage))
+		if e.Noise == nil {
+			out = append(out, e.Earlier(linkage))
+		}
 	}
 	return out
 }
@@ -241,9 +246,18 @@ func (l *Ledger) Earlier(linkage string) []cohort.Earlier {
 // Earlier returns what readers know from a release.
 func (e *LedgerEntry) Earlier(linkage string) cohort.Earlier {
 	x := cohort.Earlier{
-		Number: e.Number, Parties: e.Parties, MarkMayBeZero: e.MarkMayBeZero, Told: e.Told, Same: e.Linkage == linkage,
+		Number: e.Number, Parties: e.Parties, MarkMayBeZero: e.MarkMayBeZero, Told: e.Told, Same: e.Linkage == linkage, Figures: e.seen(),
 		Rule: cohort.Rule{Name: e.Rule.Name, Least: e.Rule.Least, Base: e.Rule.Base, HideZero: e.Rule.HideZero},
 	}
+	for _, g := range e.Given {
+		x.Given = append(x.Given, cohort.Given(g))
+	}
+	return x
+}
+
+// seen returns the figures as readers have them.
+func (e *LedgerEntry) seen() []cohort.Seen {
+	var out []cohort.Seen
 	for _, f := range e.Figures {
 		s := cohort.Seen{Table: f.Table, Where: f.Where, Parties: f.Parties, AtLeast: f.AtLeast, Hidden: f.Count == nil, HeldBack: f.HeldBack}
 		for _, n := range f.Needs {
@@ -252,15 +266,13 @@ func (e *LedgerEntry) Earlier(linkage string) cohort.Earlier {
 		if f.Count != nil {
 			s.Count = *f.Count
 		}
-		x.Figures = append(x.Figures, s)
+		out = append(out, s)
 	}
-	for _, g := range e.Given {
-		x.Given = append(x.Given, cohort.Given(g))
-	}
-	return x
+	return out
 }
 
-// EntryOf returns the entry for a release, to be appended. Its Kind, Made, Tool, Linkage, Manifest, Threshold, Given and Accepted are for the caller to fill in.
+// EntryOf returns the entry for a release, to be appended. Its Kind, Made, Tool, Linkage, Manifest, Threshold, Given and Accepted are for the caller to
+// fill in, and the budget of its Noise.
 func EntryOf(rel *cohort.Release) LedgerEntry {
 	r := rel.Rule()
 	e := LedgerEntry{
@@ -269,6 +281,9 @@ func EntryOf(rel *cohort.Release) LedgerEntry {
 	}
 	for _, a := range rel.Answers() {
 		e.Questions = append(e.Questions, LedgerQuestion(a.Question))
+	}
+	if facts, ok := rel.Noise(); ok {
+		e.Noise = &LedgerNoise{Epsilon: facts.Epsilon.String()}
 	}
 	why := map[string]string{}
 	key := func(row cohort.Row) string {

@@ -193,3 +193,61 @@ func TestLedgerEntryOfRelease(t *testing.T) {
 		t.Error("no release hid anything")
 	}
 }
+
+// Releases with noise are written down with what they took, come out again as they were
+// drawn, and are no certain knowledge of anybody.
+func TestLedgerNoise(t *testing.T) {
+	l := sampleLedger(t)
+	n := 115
+	e := LedgerEntry{Kind: LedgerRelease, Linkage: strings.Repeat("cd", 32), Rule: LedgerRule{"hes", 8, 5, false}, Parties: []string{"council", "gp"},
+		Questions: []LedgerQuestion{{"", "parties>=2", ""}}, Given: []LedgerGiven{}, Noise: &LedgerNoise{"0.5", "2"},
+		Figures: []LedgerFigure{{Table: "people", Count: &n}, {Table: "party", Parties: []string{"gp"}}}}
+	if err := l.Append(e); err != nil {
+		t.Fatal(err)
+	}
+	e.Noise, e.Linkage = &LedgerNoise{"0.25", "1.75"}, strings.Repeat("ef", 32)
+	if err := l.Append(e); err != nil {
+		t.Fatal(err)
+	}
+	again, err := ParseLedger("x.ledger", l.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spent, budget := again.Spent(5); spent != 750 || budget != 1750 {
+		t.Errorf("%s of %s is spent", spent, budget)
+	}
+	if spent, budget := again.Spent(4); spent != 500 || budget != 2000 {
+		t.Errorf("after the fourth %s of %s is spent", spent, budget)
+	}
+	if with, without := again.Noisy(5); with != 2 || without != 3 {
+		t.Errorf("%d with and %d without noise", with, without)
+	}
+	if got := len(again.Earlier(e.Linkage)); got != 3 {
+		t.Errorf("%d releases are known for certain, want those without noise", got)
+	}
+	number, figures := again.Drawn(&e)
+	if number != 5 || len(figures) != 2 || figures[0].Count != 115 || figures[0].Hidden || !figures[1].Hidden || figures[1].Parties[0] != "gp" {
+		t.Errorf("release %d was drawn before, with %+v", number, figures)
+	}
+	for name, change := range map[string]func(e *LedgerEntry){
+		"another linkage":  func(e *LedgerEntry) { e.Linkage = strings.Repeat("01", 32) },
+		"another rule":     func(e *LedgerEntry) { e.Rule.Base = 10 },
+		"another epsilon":  func(e *LedgerEntry) { e.Noise = &LedgerNoise{"0.3", "1.75"} },
+		"another question": func(e *LedgerEntry) { e.Questions = []LedgerQuestion{{"", "parties>=2", "needs"}} },
+		"no question":      func(e *LedgerEntry) { e.Questions = nil },
+		"another order":    func(e *LedgerEntry) { e.Parties = []string{"gp", "council"} },
+		"a cohort":         func(e *LedgerEntry) { e.Kind = LedgerCohort },
+	} {
+		other := e
+		change(&other)
+		if number, _ := again.Drawn(&other); number != 0 {
+			t.Errorf("%s is known as release %d", name, number)
+		}
+	}
+	for _, bad := range []LedgerNoise{{"0.50", "2"}, {"", "2"}, {"0.5", ""}, {"0", "2"}, {"-1", "2"}, {"0.5", "11"}} {
+		e.Noise = &bad
+		if err := l.Append(e); err == nil {
+			t.Errorf("noise of %+v was written down", bad)
+		}
+	}
+}

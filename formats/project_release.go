@@ -4,6 +4,8 @@ package formats
 
 import (
 	"github.com/goccy/go-yaml/ast"
+
+	"cohortlink/linkage/cohort"
 )
 
 // ProjectRelease says by which rule counts are protected: a published one, or the project's own.
@@ -12,6 +14,13 @@ type ProjectRelease struct {
 	HideBelow int    // counts from 1 up to it are hidden
 	RoundTo   int    // the others are rounded to the nearest multiple of it
 	Stricter  string // "auto", or a score above the threshold at which the main figures are shown too; "" for none
+	Noise     ProjectNoise
+}
+
+// ProjectNoise says how much noise every release has: both are 0 for none.
+type ProjectNoise struct {
+	Epsilon cohort.Epsilon // of each release
+	Budget  cohort.Epsilon // of all releases of the project together
 }
 
 // ProjectQuestion is a question that every release answers. Its condition is read where counts are: only there is known what parties declared.
@@ -24,7 +33,7 @@ type ProjectQuestion struct {
 
 func (p *Project) readRelease(y *yamlReader, n ast.Node) {
 	r := &p.Release
-	s := y.section(n, "release", "preset", "hide_below", "round_to", "stricter")
+	s := y.section(n, "release", "preset", "hide_below", "round_to", "stricter", "noise")
 	if v := s["stricter"].value; v != nil {
 		r.Stricter = y.text(v, "stricter")
 		if y.err == nil && CheckThreshold(r.Stricter) != nil {
@@ -33,6 +42,20 @@ func (p *Project) readRelease(y *yamlReader, n ast.Node) {
 	}
 	r.HideBelow = y.number(s["hide_below"].value, "hide_below", "a whole number", maxReleaseNumber)
 	r.RoundTo = y.number(s["round_to"].value, "round_to", "a whole number", maxReleaseNumber)
+	if noise := s["noise"].value; noise != nil {
+		s := y.section(noise, "noise", "epsilon", "budget")
+		r.Noise = ProjectNoise{y.epsilon(y.need(s, "epsilon"), "epsilon"), y.epsilon(y.need(s, "budget"), "budget")}
+		if y.err == nil && r.Noise.Budget < r.Noise.Epsilon {
+			y.fail(y.line(noise), "the budget is less than one release takes; epsilon is what each takes, and budget what all together may")
+		}
+	}
+	if r.Noise.Epsilon != 0 {
+		for _, need := range p.Needs {
+			if need.Kind == NeedCategory && need.Values == nil && y.err == nil {
+				y.fail(need.Line, "with noise, a category lists its values, such as values: [0-64, 65+]: that a value is there at all tells of the one person who has it")
+			}
+		}
+	}
 	own := r.HideBelow != 0 || r.RoundTo != 0
 	if !own {
 		r.Preset = "hes"
@@ -45,6 +68,18 @@ func (p *Project) readRelease(y *yamlReader, n ast.Node) {
 	case r.HideBelow == 0 || r.RoundTo == 0:
 		y.fail(y.line(n), "a rule of the project's own needs both hide_below and round_to, such as {hide_below: 10, round_to: 5}")
 	}
+}
+
+// epsilon returns a privacy loss.
+func (y *yamlReader) epsilon(n ast.Node, what string) cohort.Epsilon {
+	if y.err != nil {
+		return 0
+	}
+	e, err := cohort.ParseEpsilon(y.text(n, what))
+	if err != nil && y.err == nil {
+		y.fail(y.line(n), "%s: %v", what, err)
+	}
+	return e
 }
 
 // maxReleaseNumber is above every threshold and rounding that leaves anything to release.

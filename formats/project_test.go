@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"cohortlink/linkage/cohort"
 )
 
 // The example of the agreed design, filled in.
@@ -171,6 +173,14 @@ func TestProjectMistakes(t *testing.T) {
 		{"release: {preset: hes}", "release: {}\nquestions: [{name: a}]", `project.yaml line 29: a question has where, or by, or both, such as {where: "parties>=3", by: needs}`},
 		{"release: {preset: hes}", "release: {}\nquestions: [{where: a}]", `project.yaml line 29: the setting name is missing, or has no value`},
 		{"unit: age1pq", "unit: AGE-SECRET-KEY-1", `project.yaml line 29: unit must be the linkage unit's public key, which begins with age1`},
+		{"release: {preset: hes}", "release: {noise: {epsilon: 0.5}}", `project.yaml line 28: the setting budget is missing, or has no value`},
+		{"release: {preset: hes}", "release: {noise: {budget: 2}}", `project.yaml line 28: the setting epsilon is missing, or has no value`},
+		{"release: {preset: hes}", "release: {noise: {epsilon: 0.5, budget: 0.4}}", `project.yaml line 28: the budget is less than one release takes; epsilon is what each takes, and budget what all together may`},
+		{"release: {preset: hes}", "release: {noise: {epsilon: 0, budget: 1}}", `project.yaml line 28: epsilon: "0" is not a number above 0 and at most 10 with at most three decimals, such as 0.5`},
+		{"release: {preset: hes}", "release: {noise: {epsilon: 1, budget: 12}}", `project.yaml line 28: budget: "12" is not a number above 0 and at most 10 with at most three decimals, such as 0.5`},
+		{"release: {preset: hes}", "release: {noise: {epsilon: 1, buget: 1}}", `project.yaml line 28: unknown setting in noise; did you mean "budget"? (known there: epsilon, budget)`},
+		{", values: [0-17, 18-64, 65]}\nrelease: {preset: hes}", "}\nrelease: {noise: {epsilon: 1, budget: 1}}", `project.yaml line 27: with noise, a category lists its values, such as values: [0-64, 65+]: that a value is there at all tells of the one person who has it`},
+		{"release: {preset: hes}", "release: {noise: 0.5}", `project.yaml line 28: noise must hold settings, each with a name and a colon`},
 		{"release: {preset: hes}", "release: {preset: hes", `project.yaml line 29: not YAML, here or just before; look for a missing colon, quotation mark or bracket`},
 		{"  person_ids: per-party", "\tperson_ids: per-party", `project.yaml line 24: the line begins with a tab; indent it with spaces`},
 		{"release: {preset: hes}", "release: !!map {preset: hes}", `project.yaml line 28: tags (!) and directives (%) are not used in this file`},
@@ -396,6 +406,15 @@ func drawProject(t *rapid.T) *Project {
 		p.Encoding.Exact = fields.Draw(t, "keys")
 	}
 	p.Linkage = ProjectLinkage{rapid.SampledFrom([]string{"auto", "0.1", "1", "0.850", "1.0"}).Draw(t, "threshold"), rapid.SampledFrom([]string{"shared", "per-party"}).Draw(t, "ids")}
+	if rapid.Bool().Draw(t, "noise") {
+		budget := cohort.Epsilon(rapid.IntRange(1, int(cohort.MaxEpsilon)).Draw(t, "budget"))
+		for i, need := range p.Needs {
+			if need.Kind == NeedCategory && need.Values == nil {
+				p.Needs[i].Values = []string{"18-64", "65+"}
+			}
+		}
+		p.Release.Noise = ProjectNoise{cohort.Epsilon(rapid.IntRange(1, int(budget)).Draw(t, "epsilon")), budget}
+	}
 	if rapid.Bool().Draw(t, "own rule") {
 		p.Release.HideBelow, p.Release.RoundTo = rapid.IntRange(1, 1_000_000).Draw(t, "hide below"), rapid.IntRange(1, 1_000_000).Draw(t, "round to")
 	} else {

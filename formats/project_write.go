@@ -72,10 +72,15 @@ func FormatProject(p *Project) ([]byte, error) {
 	line("# The rule that protects counts before anybody sees them: %s;", strings.Join(releasePresets, ", "))
 	line("# or one of the project's own: {hide_below: 10, round_to: 5}.")
 	line("# stricter: auto shows the main figures also as they would be without the tenth of links that score lowest.")
+	line("# noise: {epsilon: 0.5, budget: 2} changes counts by a random amount before that; budget is what all releases together may take.")
+	more := optional("stricter", p.Release.Stricter)
+	if n := p.Release.Noise; n != (ProjectNoise{}) {
+		more += fmt.Sprintf(", noise: {epsilon: %s, budget: %s}", n.Epsilon, n.Budget)
+	}
 	if p.Release.Preset != "" {
-		line("release: {preset: %s%s}", yamlText(p.Release.Preset), optional("stricter", p.Release.Stricter))
+		line("release: {preset: %s%s}", yamlText(p.Release.Preset), more)
 	} else {
-		line("release: {hide_below: %d, round_to: %d%s}", p.Release.HideBelow, p.Release.RoundTo, optional("stricter", p.Release.Stricter))
+		line("release: {hide_below: %d, round_to: %d%s}", p.Release.HideBelow, p.Release.RoundTo, more)
 	}
 	line("")
 	line("# Questions that every release answers: who meets a condition; by parties, needs, or the values of a need.")

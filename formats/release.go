@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,16 +26,22 @@ import (
 //	value     ... with this value; empty for a yes-no need
 //	need_2, value_2   for need-pair: and this need too
 //	count     the figure as released: a rounded number, 0, or *
-//	mark      rounded, zero, exact (under a rule that does not round) or hidden
+//	mark      rounded, zero, exact (under a rule that does not round), hidden, or
+//	          noisy (changed by a random amount, and then rounded)
 //	where     for a question: the condition that the persons meet
 //	likely_low, likely_high   between which numbers the truth probably is, since linkage
 //	          makes mistakes (cohort.Figure.Likely); empty where there is no range
+//	low, high only in a release with noise: between what the count is in 95 of 100
+//	          draws of the noise, for a hidden one too
 //
 // Cells never begin like a formula: a name that begins with =, +, -, @ or an
 // apostrophe is preceded by an apostrophe, which spreadsheets do not show.
 
 // countsColumns is the header of counts.csv.
 var countsColumns = []string{"table", "parties", "at_least", "need", "value", "need_2", "value_2", "count", "mark", "where", "likely_low", "likely_high"}
+
+// noisyColumns follow them in a release with noise.
+var noisyColumns = []string{"low", "high"}
 
 const partySeparator = " + "
 
@@ -44,13 +51,17 @@ const (
 	markZero    = "zero"
 	markRounded = "rounded"
 	markExact   = "exact"
+	markNoisy   = "noisy"
 )
 
 func markOf(rel *cohort.Release, f cohort.Figure) string {
 	n, ok := f.Value()
+	_, _, noisy := f.Range()
 	switch {
 	case !ok:
 		return markHidden
+	case noisy:
+		return markNoisy
 	case n == 0:
 		return markZero
 	case rel.Rule().Base == 1:
@@ -69,7 +80,12 @@ func WriteCounts(w io.Writer, rel *cohort.Release) error {
 		}
 	}
 	out := csv.NewWriter(w)
-	if err := out.Write(countsColumns); err != nil {
+	columns := countsColumns
+	_, noisy := rel.Noise()
+	if noisy {
+		columns = slices.Concat(countsColumns, noisyColumns)
+	}
+	if err := out.Write(columns); err != nil {
 		return fmt.Errorf("counts: %w", err)
 	}
 	for _, row := range rel.Rows() {
@@ -88,6 +104,9 @@ func WriteCounts(w io.Writer, rel *cohort.Release) error {
 			count, markOf(rel, row.Figure), row.Where, "", ""}
 		if low, high, ok := row.Figure.Likely(); ok {
 			line[len(line)-2], line[len(line)-1] = strconv.Itoa(low), strconv.Itoa(high)
+		}
+		if low, high, ok := row.Figure.Range(); ok {
+			line = append(line, strconv.Itoa(low), strconv.Itoa(high))
 		}
 		for i := range line {
 			line[i] = plainCell(line[i])
@@ -128,6 +147,33 @@ type countsJSON struct {
 	Figures       []figureJSON  `json:"figures"`
 	Needs         []needDefJSON `json:"needs"`
 	Questions     []askedJSON   `json:"questions"`
+	Noise         *noiseJSON    `json:"noise,omitempty"`
+}
+
+// noiseJSON says how noise was put on the figures.
+type noiseJSON struct {
+	Epsilon   string `json:"epsilon"`
+	Mechanism string `json:"mechanism"`
+	Neighbour string `json:"neighbour"`
+	Cells     int    `json:"cells"` // exclusive ones, with a draw each
+	Parts     int    `json:"parts"` // in which figures were made, and within which they agree
+	// MostParties is of how many of its parties a person is counted in a party or in two; absent for all.
+	MostParties int      `json:"most_parties,omitempty"`
+	Confident   float64  `json:"range_confidence"`
+	LeftOut     []string `json:"tables_left_out"`
+}
+
+func newNoiseJSON(rel *cohort.Release) *noiseJSON {
+	facts, ok := rel.Noise()
+	if !ok {
+		return nil
+	}
+	n := &noiseJSON{
+		Epsilon: facts.Epsilon.String(), Mechanism: "discrete Laplace (Canonne, Kamath and Steinke 2020, algorithm 2)",
+		Neighbour: "one linked person more or fewer", Cells: facts.Cells, Parts: facts.Parts, MostParties: facts.MostParties, Confident: cohort.Confidence, LeftOut: []string{},
+	}
+	n.LeftOut = append(n.LeftOut, facts.LeftOut...)
+	return n
 }
 
 // askedJSON is a question; its figures are those of table "question" with its condition.
@@ -152,6 +198,8 @@ type figureJSON struct {
 	Count   *int       `json:"count"` // null when hidden
 	Mark    string     `json:"mark"`
 	Likely  []int      `json:"likely,omitempty"` // low and high
+	Low     *int       `json:"low,omitempty"`    // only in a release with noise
+	High    *int       `json:"high,omitempty"`
 }
 
 type needJSON struct {
@@ -165,10 +213,10 @@ func WriteCountsJSON(w io.Writer, rel *cohort.Release) error {
 	rule := rel.Rule()
 	doc := countsJSON{
 		Format: "cohortlink counts 1",
-		Rule:   rule.Name, RuleSays: rule.Says(), RuleSource: rule.Source, RuleReason: rule.Reason,
+		Rule:   rule.Name, RuleSays: rel.Says(), RuleSource: rule.Source, RuleReason: rule.Reason,
 		Least: rule.Least, Base: rule.Base, MarkMayBeZero: rel.MarkMayBeZero(),
 		Combinations: "all", Parties: rel.Parties(),
-		Figures: []figureJSON{}, Needs: []needDefJSON{}, Questions: []askedJSON{},
+		Figures: []figureJSON{}, Needs: []needDefJSON{}, Questions: []askedJSON{}, Noise: newNoiseJSON(rel),
 	}
 	switch {
 	case rel.Coarse():
@@ -192,6 +240,9 @@ func WriteCountsJSON(w io.Writer, rel *cohort.Release) error {
 		}
 		if low, high, ok := row.Figure.Likely(); ok {
 			f.Likely = []int{low, high}
+		}
+		if low, high, ok := row.Figure.Range(); ok {
+			f.Low, f.High = &low, &high
 		}
 		doc.Figures = append(doc.Figures, f)
 	}

@@ -87,29 +87,31 @@ func WriteReport(w io.Writer, rel *cohort.Release, about ReportAbout) error {
 // page is what the template is filled with.
 type page struct {
 	pageFrame
-	About   ReportAbout
-	Made    string
-	Summary []string
-	Parties []partyLine
-	UpSet   upset
-	Combos  []comboLine
-	All     bool // every combination is listed
-	Pairs   []matrixLine
-	Shared  []pairLine // the same as a list
-	Sizes   bars
-	Ranged  bool // some figures have a range
-	Strict  []strictLine
-	Needs   *needTables // nil without needs
-	Asked   []askedLine
-	Told    bool   // the figures are safe even from one who is told which are small
-	Parts   bool   // some are safe by sums with parts of people only
-	Hurried string // the tables that were hidden altogether
-	Rule    cohort.Rule
-	Says    string
-	Mark    string
-	MayBe0  bool
-	Figures int
-	Hidden  string
+	About    ReportAbout
+	Made     string
+	Summary  []string
+	Parties  []partyLine
+	UpSet    upset
+	Combos   []comboLine
+	All      bool // every combination is listed
+	Pairs    []matrixLine
+	Shared   []pairLine // the same as a list
+	Sizes    bars
+	Ranged   bool // some figures have a range
+	Strict   []strictLine
+	Needs    *needTables // nil without needs
+	Asked    []askedLine
+	Told     bool   // the figures are safe even from one who is told which are small
+	Parts    bool   // some are safe by sums with parts of people only
+	Hurried  string // the tables that were hidden altogether
+	Rule     cohort.Rule
+	Says     string
+	Mark     string
+	MayBe0   bool
+	Figures  int
+	Hidden   string
+	NoCombos bool       // no table of combinations was made
+	Noise    *pageNoise // nil for a release without noise
 }
 
 type partyLine struct {
@@ -120,6 +122,7 @@ type partyLine struct {
 // cell is a figure in a table.
 type cell struct {
 	Text   string
+	Range  string // with noise: between what the count is thought to be
 	Hidden bool
 	Sort   int    // for sorting by figure: the released value, -1 when hidden
 	Likely string // between which numbers the truth probably is; "" without a range
@@ -129,7 +132,7 @@ type cell struct {
 }
 
 func newCell(f cohort.Figure) cell {
-	c := cell{Text: f.Text(), Hidden: f.Hidden(), Sort: -1, Low: -1, Likely: f.LikelyText(), Blank: !f.Released()}
+	c := cell{Text: f.Text(), Range: f.RangeText(), Hidden: f.Hidden(), Sort: -1, Low: -1, Likely: f.LikelyText(), Blank: !f.Released()}
 	if n, ok := f.Value(); ok {
 		c.Sort = n
 	}
@@ -208,7 +211,7 @@ func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 	}
 	p := &page{
 		pageFrame: newFrame(about.Title, reportCSS, reportJS), About: about,
-		All: rel.AllCombinations(), Rule: rel.Rule(), Says: rel.Rule().Says(),
+		All: rel.AllCombinations(), Rule: rel.Rule(), Says: rel.Says(), Noise: newPageNoise(rel),
 		Mark: cohort.Mark, MayBe0: rel.MarkMayBeZero(), Figures: len(rel.Rows()),
 	}
 	if p.Title == "" {
@@ -236,6 +239,9 @@ func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 			in = append(in, labels[i])
 		}
 		p.Combos = append(p.Combos, comboLine{strings.Join(in, " + "), len(in), newCell(c.Figure)})
+	}
+	if facts, ok := rel.Noise(); ok {
+		p.NoCombos = slices.Contains(facts.LeftOut, "combination")
 	}
 	p.UpSet = drawUpSet(rel, labels)
 	p.Sizes = drawSizes(rel)
@@ -333,6 +339,9 @@ func needMatrix(rel *cohort.Release, labels []string) *needTables {
 		}
 	}
 	for i, label := range labels {
+		if !rel.NeedByParty(0, 0, i).Released() {
+			break // with noise, they are not for many parties
+		}
 		line := matrixLine{Label: label}
 		top := 0
 		for _, s := range slots {
@@ -456,9 +465,9 @@ func summary(rel *cohort.Release, labels []string) []string {
 		return []string{"Too few people are in this linkage for any number about all of them to be shown."}
 	}
 	if len(labels) == 1 {
-		out = append(out, fmt.Sprintf("%s knows about %s people.", labels[0], total))
+		out = append(out, fmt.Sprintf("%s knows about %s people.", labels[0], withRange(total)))
 	} else {
-		out = append(out, fmt.Sprintf("About %s people are known to at least one of the %d parties.", total, len(labels)))
+		out = append(out, fmt.Sprintf("About %s people are known to at least one of the %d parties.", withRange(total), len(labels)))
 	}
 	for k := 2; k <= min(3, len(labels)); k++ {
 		if n, ok := rel.AtLeast(k).Value(); ok {
@@ -470,7 +479,7 @@ func summary(rel *cohort.Release, labels []string) []string {
 		}
 	}
 	if i, j, ok := largestOverlap(rel, len(labels)); ok {
-		out = append(out, fmt.Sprintf("The two that share the most people are %s and %s: about %s.", labels[i], labels[j], rel.Overlap(i, j)))
+		out = append(out, fmt.Sprintf("The two that share the most people are %s and %s: about %s.", labels[i], labels[j], withRange(rel.Overlap(i, j))))
 	}
 	for _, a := range rel.Answers() {
 		if _, ok := a.All.Value(); ok {
@@ -487,20 +496,25 @@ func summary(rel *cohort.Release, labels []string) []string {
 	for n := range needs {
 		for m := range n {
 			if v, ok := rel.NeedPair(m, 0, n, 0).Value(); yes(n) && yes(m) && ok && v > 0 {
-				out = append(out, fmt.Sprintf("About %s carry both “%s” and “%s”.", rel.NeedPair(m, 0, n, 0), readable(needs[m].Name), readable(needs[n].Name)))
+				out = append(out, fmt.Sprintf("About %s carry both “%s” and “%s”.", withRange(rel.NeedPair(m, 0, n, 0)), readable(needs[m].Name), readable(needs[n].Name)))
 			}
 		}
 	}
 	return out
 }
 
+// share is, to stand behind a figure, which share of a whole it is, and its range.
 func share(part, whole cohort.Figure) string {
 	a, ok := part.Value()
 	b, ok2 := whole.Value()
 	if !ok || !ok2 || b == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (%d %%)", min(100, (200*a+b)/(2*b)))
+	of := fmt.Sprintf(" (%d %%", min(100, (200*a+b)/(2*b)))
+	if text := part.RangeText(); text != "" {
+		of += "; " + text
+	}
+	return of + ")"
 }
 
 func largestOverlap(rel *cohort.Release, n int) (a, b int, ok bool) {

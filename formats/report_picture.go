@@ -59,6 +59,8 @@ type upsetColumn struct {
 	TextX, TextY int
 	Text, Title  string
 	Hidden       bool
+	RangeY       int // with noise, the upper end of the figure's range, and its length
+	RangeH       int
 	LineY1, Line int // the line runs from LineY1 to Line; none when equal
 	Dots         []upsetDot
 }
@@ -93,7 +95,10 @@ func drawUpSet(rel *cohort.Release, labels []string) upset {
 	}
 	top = 0
 	for _, c := range rel.Combinations() {
-		n, _ := c.Figure.Value()
+		n, ok := c.Figure.Value()
+		if _, high, noisy := c.Figure.Range(); noisy && ok {
+			n = high
+		}
 		top = max(top, n)
 	}
 	stubs := 0
@@ -118,6 +123,11 @@ func drawUpSet(rel *cohort.Release, labels []string) upset {
 		}
 		col.BarY = u.BaseY - col.BarH
 		col.TextX, col.TextY = col.CX+3, col.BarY-4
+		if low, high, noisy := c.Figure.Range(); noisy && ok {
+			col.RangeY = u.BaseY - high*upsetHeight/top
+			col.RangeH = max(1, (high-low)*upsetHeight/top)
+			col.TextY = col.RangeY - 4
+		}
 		in := make(map[int]bool)
 		for _, i := range c.Parties {
 			in[i] = true
@@ -126,7 +136,7 @@ func drawUpSet(rel *cohort.Release, labels []string) upset {
 			}
 			col.Title += labels[i]
 		}
-		col.Title += ": " + c.Figure.Text()
+		col.Title += ": " + withRange(c.Figure)
 		for i, s := range u.Sets {
 			col.Dots = append(col.Dots, upsetDot{s.Y, in[i]})
 			if in[i] {
@@ -163,6 +173,8 @@ type barRow struct {
 	W      int
 	TextX  int
 	Text   string
+	RangeX int // with noise, the lower end of the figure's range, and its length
+	RangeW int
 	Figure cell
 }
 
@@ -176,14 +188,20 @@ const (
 // as that is released.
 func drawSizes(rel *cohort.Release) bars {
 	b := bars{Width: barsLeft + barsLong + 80}
+	if _, noisy := rel.Noise(); noisy {
+		b.Width += 120 // for the ranges
+	}
 	top, _ := rel.Total().Value()
+	if _, high, noisy := rel.Total().Range(); noisy {
+		top = high
+	}
 	for k := 1; k <= len(rel.Parties()); k++ {
 		f := rel.AtLeast(k)
 		if !f.Released() {
 			break
 		}
 		n, ok := f.Value()
-		row := barRow{Label: atLeastWords(k), Y: barsStep * (k - 1), Text: f.Text(), Figure: newCell(f)}
+		row := barRow{Label: atLeastWords(k), Y: barsStep * (k - 1), Text: withRange(f), Figure: newCell(f)}
 		row.TextY = row.Y + 18
 		if ok && top > 0 {
 			row.W = min(barsLong, n*barsLong/top)
@@ -191,6 +209,11 @@ func drawSizes(rel *cohort.Release) bars {
 			row.W = upsetStub
 		}
 		row.TextX = barsLeft + row.W + 6
+		if low, high, noisy := f.Range(); noisy && ok && top > 0 {
+			row.RangeX = barsLeft + low*barsLong/top
+			row.RangeW = max(1, min(barsLong, high*barsLong/top)-low*barsLong/top)
+			row.TextX = row.RangeX + row.RangeW + 6
+		}
 		b.Rows = append(b.Rows, row)
 		if ok && n == 0 {
 			break // nor is anybody in more

@@ -23,6 +23,7 @@ type release struct {
 	hideBelow, roundTo      int
 	accept                  string
 	where, by               string
+	noise                   noising
 
 	manifest *formats.LinkedManifest
 	settings *formats.Project // nil without --project
@@ -38,7 +39,7 @@ func (r *release) flags(cmd *cobra.Command) {
 	f.StringVar(&r.preset, "preset", "", "release rule: "+presetNames()+" (default: the project's, or hes)")
 	f.IntVar(&r.hideBelow, "hide-below", 0, "in place of a preset: hide counts below this, with --round-to")
 	f.IntVar(&r.roundTo, "round-to", 0, "in place of a preset: round to the nearest multiple of this, with --hide-below")
-	f.StringVar(&r.accept, "accept-disclosure", "", "the reason for a rule below the floor of 5, or for counts that can be compared with those of parties that have left; it is kept")
+	f.StringVar(&r.accept, "accept-disclosure", "", "the reason for a rule below the floor of 5, for counts that can be compared with those of parties that have left, or for counts with noise beside such without; it is kept")
 	f.StringVar(&r.where, "where", "", `who is asked about, such as "parties>=3 and frailty"; see "cohortlink size --help"`)
 }
 
@@ -70,6 +71,9 @@ func (r *release) begin() (cohort.Rule, error) {
 		}
 	}
 	r.order = partyOrder(m, r.settings)
+	if err := r.noise.ask(r.settings); err != nil {
+		return rule, err
+	}
 	if rule, err = r.rule(); err != nil {
 		return rule, err
 	}
@@ -145,6 +149,9 @@ func (r *release) open() error {
 
 // protect turns counts into a release that is safe beside the earlier ones.
 func (r *release) protect(persons *cohort.Persons, rule cohort.Rule, o cohort.Options) (*cohort.Release, error) {
+	if err := r.settleNoise(&o, rule); err != nil {
+		return nil, err
+	}
 	meter := r.app.ui.meter("protect the counts", "hidden figures")
 	defer meter.done()
 	o.Progress = func(safe, hidden int) { meter.set(uint64(safe), uint64(hidden)) }
@@ -164,12 +171,18 @@ func (r *release) protect(persons *cohort.Persons, rule cohort.Rule, o cohort.Op
 func (r *release) entry(rel *cohort.Release) formats.LedgerEntry {
 	e := formats.EntryOf(rel)
 	e.Tool, e.Made, e.Linkage, e.Manifest, e.Accepted = tool(), time.Now().UTC().Format(time.DateOnly), r.manifest.Linkage(), r.manifest.Digest(), r.accept
+	if e.Noise != nil {
+		e.Noise.Budget = r.noise.budget.String()
+	}
 	return e
 }
 
 // note writes a release down, before anybody can have it, and returns its number.
 func (r *release) note(e formats.LedgerEntry) (int, error) {
-	number := r.book.Same(e)
+	number := r.noise.again
+	if number == 0 {
+		number = r.book.Same(e)
+	}
 	if number == 0 {
 		if err := r.book.Append(e); err != nil {
 			return 0, err
@@ -225,6 +238,7 @@ type ledgerLine struct {
 	Hurried   []string                 `json:"hurried,omitempty"`
 	Questions []formats.LedgerQuestion `json:"questions"`
 	GivenTo   []string                 `json:"given_to"`
+	Noise     *formats.LedgerNoise     `json:"noise,omitempty"`
 	Accepted  string                   `json:"accepted,omitempty"`
 }
 
@@ -232,7 +246,7 @@ func tellLedger(u *ui, book *formats.Ledger, asJSON bool) error {
 	lines := []ledgerLine{}
 	for _, e := range book.Entries {
 		l := ledgerLine{Number: e.Number, Kind: e.Kind, Made: e.Made, Rule: e.Rule.Name, Parties: e.Parties, Figures: len(e.Figures),
-			Threshold: e.Threshold, Hurried: e.Hurried, Questions: e.Questions, GivenTo: []string{}, Accepted: e.Accepted}
+			Threshold: e.Threshold, Hurried: e.Hurried, Questions: e.Questions, GivenTo: []string{}, Noise: e.Noise, Accepted: e.Accepted}
 		for _, g := range e.Given {
 			l.GivenTo = append(l.GivenTo, g.Party)
 		}
@@ -242,8 +256,14 @@ func tellLedger(u *ui, book *formats.Ledger, asJSON bool) error {
 		return u.resultJSON(map[string]any{"project": book.Project, "releases": lines})
 	}
 	u.resultf("project %q, %s, chain whole\n", book.Project, plural(len(lines), "release"))
+	if spent, budget := book.Spent(len(book.Entries)); spent > 0 {
+		u.resultf("of the privacy budget of %s, %s is spent\n", budget, spent)
+	}
 	for _, l := range lines {
 		u.resultf("%3d  %s  %-7s  rule %s, %s, %s\n", l.Number, l.Made, l.Kind, l.Rule, partiesText(len(l.Parties)), plural(l.Figures, "figure"))
+		if l.Noise != nil {
+			u.resultf("     with noise of epsilon %s\n", l.Noise.Epsilon)
+		}
 		for _, q := range l.Questions {
 			u.resultf("     asked: %s\n", questionText(q.Name, q.Where, q.By))
 		}

@@ -39,6 +39,13 @@ many have a need and none of them.
 With --stricter the main figures are shown a second time, for persons formed at a
 stricter threshold, in stricter.csv and stricter.json too: "auto" leaves out the tenth
 of links that score lowest. They are protected together with the first ones.
+
+With --noise-epsilon, or noise: in the project file, every count is changed by
+a random amount, and its range is told. Then nobody, whatever else they know, can tell
+from the counts whether one person is among them, but for odds that epsilon bounds: the
+smaller, the more noise. What releases take of the project's budget adds up in the
+ledger, and none is made over it. The same release comes out again as it was drawn, and
+takes nothing.
 ` + whereHelp + exitHelp,
 		Example: `  cohortlink size linked --project project.yaml -o release
   cohortlink size linked --project project.yaml --by needs --where "parties>=3" -o answer`,
@@ -57,6 +64,8 @@ of links that score lowest. They are protected together with the first ones.
 	f.StringVar(&r.title, "title", "", "the page's title")
 	f.StringVar(&r.contact, "contact", "", "who to ask about the figures")
 	f.BoolVar(&r.json, "json", false, "print counts.json")
+	f.StringVar(&r.noise.epsilonFlag, "noise-epsilon", "", "put noise on every count: the release's privacy loss, such as 0.5 (default: the project's, or no noise)")
+	f.StringVar(&r.noise.budgetFlag, "noise-budget", "", "what all releases of the project together may take, such as 2 (default: the project's)")
 	return cmd
 }
 
@@ -122,7 +131,7 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 		numbers = append(numbers, number)
 	}
 	about := r.about(r.manifest, rel)
-	about.Release = releaseSays(numbers[0])
+	about.Release = r.releaseSays(numbers[0], rel)
 	files := []releaseFile{
 		{"counts.csv", func(w io.Writer) error { return formats.WriteCounts(w, rel) }},
 		{"counts.json", func(w io.Writer) error { return formats.WriteCountsJSON(w, rel) }},
@@ -141,8 +150,11 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 	if err := dir.Commit(); err != nil {
 		return nil, err
 	}
-	r.app.ui.sayf("wrote %s: %s; %s hidden", r.out, strings.TrimSuffix(rule.Says(), "."), plural(rel.Hidden(), "figure"))
+	r.app.ui.sayf("wrote %s: %s; %s hidden", r.out, strings.TrimSuffix(rel.Says(), "."), plural(rel.Hidden(), "figure"))
 	r.app.ui.sayf("it is release %d in %s", numbers[0], r.ledger)
+	if r.noise.epsilon > 0 {
+		r.noiseSays(numbers[0])
+	}
 	if len(numbers) > 1 {
 		r.app.ui.sayf("what would change at the stricter threshold %s is release %d", strict.score(), numbers[1])
 	}
@@ -200,6 +212,9 @@ func (r *sizeRun) count(persons *cohort.Persons, rule cohort.Rule, o cohort.Opti
 	try := func(entries []formats.LedgerEntry) (*cohort.Release, formats.LedgerEntry, error) {
 		o := o
 		for _, e := range entries {
+			if e.Noise != nil {
+				continue // a figure with noise rules nothing out
+			}
 			seen := e.Earlier(linkage)
 			seen.Beside = at != nil && e.Threshold == "" && e.Manifest == r.manifest.Digest()
 			o.Earlier = append(o.Earlier, seen)
@@ -213,6 +228,9 @@ func (r *sizeRun) count(persons *cohort.Persons, rule cohort.Rule, o cohort.Opti
 		return rel, e, nil
 	}
 	for k, old := range r.book.Entries {
+		if r.noise.epsilon > 0 {
+			break // such a release is held against none, and comes out as it was drawn
+		}
 		if old.Manifest != r.manifest.Digest() || old.Threshold != threshold || old.Rule.Name != rule.Name || !slices.Equal(questionsOf(old), o.Questions) {
 			continue
 		}
@@ -300,6 +318,9 @@ func (r *sizeRun) answer(rel *cohort.Release) {
 		if likely := f.LikelyText(); likely != "" {
 			return fmt.Sprintf("%s (probably %s)", f, likely)
 		}
+		if text := f.RangeText(); text != "" {
+			return fmt.Sprintf("%s (%s)", f, text)
+		}
 		return f.String()
 	}
 	for _, a := range rel.Answers() {
@@ -368,7 +389,12 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 			formats.ReportFact{Name: "Basis", Text: "Estimated from the scores alone, without knowing who is who."})
 	}
 	rule := rel.Rule()
-	for _, p := range m.Parties {
+	parties := m.Parties
+	if _, noisy := rel.Noise(); noisy { // no count without it stands on such a page
+		about.Missing = append(about.Missing, "People who opted out, and rows with too little in them to be linked, are in no figure.")
+		parties = nil
+	}
+	for _, p := range parties {
 		if p.LeftOut != "" {
 			about.Missing = append(about.Missing, fmt.Sprintf("%s left out people who have opted out: %s.", p.Name, p.LeftOut))
 		}
@@ -379,14 +405,6 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 	about.Missing = append(about.Missing, "People whom none of these services knows are in no figure.")
 	about.Cautions = []string{"A link that was missed counts one person as two, each known to fewer services: overlaps are rather too small than too large."}
 	return about
-}
-
-// releaseSays is what the page says of the ledger.
-func releaseSays(number int) string {
-	if number == 1 {
-		return "This is the first release of the project. Later ones will be held against it."
-	}
-	return fmt.Sprintf("This is release %d of the project. It was held against the earlier ones, so that what they tell together is no more than what each may tell.", number)
 }
 
 // between says how far a share may lie from its estimate.

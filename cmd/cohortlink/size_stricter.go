@@ -41,6 +41,9 @@ func (r *sizeRun) findStricter(persons *linkedPersons) (*stricter, error) {
 	if wanted == "" {
 		return nil, nil
 	}
+	if r.noise.epsilon > 0 {
+		return nil, usagef("with noise, a stricter threshold cannot be shown beside the other: two counts of the same people would take twice of the budget, and differ by their noise\nleave out --stricter, and stricter: in the project file; or the noise")
+	}
 	l, err := formats.ReadLinked(r.linked)
 	if err != nil {
 		return nil, err

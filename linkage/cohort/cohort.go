@@ -26,7 +26,8 @@
 // linear programs over everything the release would say, once as a stranger and
 // once as each party, which knows its own total exactly (see audit.go). What was
 // released before, and which members of cohorts parties were given, counts as known
-// to them (see earlier.go).
+// to them (see earlier.go). Or noise is put on every count, which needs no such
+// reader (see noise.go).
 package cohort
 
 import (

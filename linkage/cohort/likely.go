@@ -27,8 +27,8 @@ import (
 // Likely returns between which numbers the truth probably is. There is no range for a
 // figure that is hidden or 0, for a party's own number and for a need that one party
 // alone declares, which do not depend on links but for people whom a party has twice,
-// and where nothing is known of the links.
-func (f Figure) Likely() (low, high int, ok bool) { return f.low, f.high, f.high > 0 }
+// where nothing is known of the links, and in a release with noise (see Range).
+func (f Figure) Likely() (low, high int, ok bool) { return f.likelyLow, f.likelyHigh, f.likelyHigh > 0 }
 
 // LikelyText returns the range as it is read, "595 to 1,640", and "" where there is none.
 func (f Figure) LikelyText() string {
@@ -42,9 +42,17 @@ func (f Figure) LikelyText() string {
 func (r *Release) ranges() {
 	for f, x := range r.figures {
 		if low, high, ok := r.likely(f); ok {
-			x.low, x.high = low, high
+			x.likelyLow, x.likelyHigh = low, high
 			r.figures[f] = x
 		}
+	}
+	for i := range r.inTable {
+		c := &r.inTable[i]
+		var in uint64
+		for _, p := range c.Parties {
+			in |= 1 << p
+		}
+		c.Figure = r.figures[figure{table: combinations, parties: in}]
 	}
 }
 

@@ -42,6 +42,10 @@ type Options struct {
 	// the two, readers may learn of those who left.
 	Forget bool
 
+	// Noise puts noise on the figures (see noise.go), and then nothing is hidden to
+	// protect another figure and Earlier does not matter; nil for none.
+	Noise *Noise
+
 	patience int // see usualPatience, which 0 stands for
 }
 
@@ -50,7 +54,8 @@ var ErrUnsafe = errors.New("whatever is hidden, a small figure could be worked o
 
 // Protect applies the rule to every figure, hides more until no attacker can
 // work out a hidden one (see audit.go), and returns what may be released. It is
-// deterministic: the same counts and rule give the same release.
+// deterministic: the same counts and rule give the same release, but for noise (see
+// Noise), with which nothing of what follows is needed.
 //
 // It tries three times. First so that the release is safe even from one who is
 // told which marks stand for small figures. With few persons that can be out of
@@ -68,6 +73,9 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 	}
 	if err := r.check(); err != nil {
 		return nil, err
+	}
+	if o.Noise != nil {
+		return protectNoisy(c, r, o)
 	}
 	var leaks []string
 	for _, try := range []struct{ told, zeroes bool }{{true, false}, {false, false}, {false, true}} {
@@ -427,8 +435,8 @@ func (s *sheet) needOf(bit uint64) int {
 	})
 }
 
-// release writes down the figures as they may be read.
-func (s *sheet) release(a *auditor) *Release {
+// blank is a release of the sheet without figures.
+func (s *sheet) blank() *Release {
 	r := &Release{
 		rule: s.rule, parties: s.parties, needs: s.needs, slots: s.slots,
 		figures:  make(map[figure]Figure, len(s.list)),
@@ -442,41 +450,26 @@ func (s *sheet) release(a *auditor) *Release {
 		}
 		r.answers = append(r.answers, fs)
 	}
-	var held []Held
-	for i, f := range s.list {
-		if s.why[i] == past {
-			continue
+	return r
+}
+
+// put adds a figure.
+func (r *Release) put(f figure, as Figure) {
+	r.order = append(r.order, f)
+	r.figures[f] = as
+	if f.table == combinations {
+		c := Combination{Figure: as}
+		for p := f.parties; p != 0; p &= p - 1 {
+			c.Parties = append(c.Parties, bits.TrailingZeros64(p))
 		}
-		if s.dropped(i) {
-			held = append(held, Held{r.describe(f), Secondary})
-			continue
-		}
-		r.order = append(r.order, f)
-		if s.why[i] == open {
-			r.figures[f] = Figure{value: s.rule.round(s.exact[i]), state: shown}
-		} else {
-			r.figures[f] = Figure{state: hidden}
-			reason := Primary
-			if s.why[i] == secondary {
-				reason = Secondary
-			}
-			row := r.describe(f)
-			row.Figure = r.figures[f]
-			held = append(held, Held{row, reason})
-		}
+		r.inTable = append(r.inTable, c)
 	}
-	r.ranges()
-	for _, f := range r.order {
-		if f.table == combinations {
-			c := Combination{Figure: r.figures[f]}
-			for p := f.parties; p != 0; p &= p - 1 {
-				c.Parties = append(c.Parties, bits.TrailingZeros64(p))
-			}
-			r.inTable = append(r.inTable, c)
-		}
-	}
-	// A stable sort by released value alone: figures of one value, and the
-	// hidden ones, keep the order of listed, which knows no counts.
+}
+
+// sortCombinations puts the largest first, by a stable sort by released value alone:
+// figures of one value, and the hidden ones, keep the order of listed, which knows no
+// counts.
+func (r *Release) sortCombinations() {
 	slices.SortStableFunc(r.inTable, func(a, b Combination) int {
 		x, y := -1, -1
 		if v, ok := a.Figure.Value(); ok {
@@ -487,6 +480,35 @@ func (s *sheet) release(a *auditor) *Release {
 		}
 		return cmp.Compare(y, x)
 	})
+}
+
+// release writes down the figures as they may be read.
+func (s *sheet) release(a *auditor) *Release {
+	r := s.blank()
+	var held []Held
+	for i, f := range s.list {
+		if s.why[i] == past {
+			continue
+		}
+		if s.dropped(i) {
+			held = append(held, Held{r.describe(f), Secondary})
+			continue
+		}
+		if s.why[i] == open {
+			r.put(f, Figure{value: s.rule.round(s.exact[i]), state: shown})
+			continue
+		}
+		r.put(f, Figure{state: hidden})
+		reason := Primary
+		if s.why[i] == secondary {
+			reason = Secondary
+		}
+		row := r.describe(f)
+		row.Figure = r.figures[f]
+		held = append(held, Held{row, reason})
+	}
+	r.ranges()
+	r.sortCombinations()
 	r.account = func() []Held { return held }
 	r.audit = Audit{Figures: len(r.order), Told: a.told, Worlds: len(a.worlds) - 1, InParts: a.inParts()}
 	for _, ts := range hurries[:a.hurried] {

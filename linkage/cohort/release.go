@@ -1,9 +1,11 @@
 package cohort
 
 import (
+	"fmt"
 	"math/bits"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Mark is what stands in place of a hidden figure. There is one mark only: a
@@ -13,10 +15,12 @@ const Mark = "*"
 
 // Figure is one figure of a release. The zero Figure was not released at all.
 type Figure struct {
-	value int
-	state state
-
-	low, high int // see Likely; 0 without a range
+	value                 int
+	state                 state
+	likelyLow, likelyHigh int // see Likely; 0 without a range
+	// Of a figure with noise, between what the count is in 95 of 100 draws.
+	noisy     bool
+	low, high int
 }
 
 type state uint8
@@ -48,12 +52,29 @@ func (f Figure) Text() string {
 	return thousands(f.value)
 }
 
+// thousands writes a number with commas between thousands.
 func thousands(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// Range returns between which numbers, both included, the count is that a figure with
+// noise was made from: in 95 of 100 draws it is there, for each figure by itself. It
+// follows from the figure and the size of the noise alone. ok is false without noise.
+func (f Figure) Range() (low, high int, ok bool) {
+	return f.low, f.high, f.noisy && f.Released()
+}
+
+// RangeText returns the range as it is read: "1,190 to 1,280"; "" without noise.
+func (f Figure) RangeText() string {
+	low, high, ok := f.Range()
+	if !ok {
+		return ""
+	}
+	return thousands(low) + " to " + thousands(high)
 }
 
 // String returns the same as Text.
@@ -78,6 +99,7 @@ type Release struct {
 
 	coarse            bool
 	precision, recall float64 // see Options
+	noise             *NoiseFacts
 }
 
 // Combination is how many persons are in exactly these parties and in no other.
@@ -189,6 +211,24 @@ func (r *Release) Coarse() bool { return r.coarse }
 // MarkMayBeZero reports whether Mark may stand for 0 in this release.
 func (r *Release) MarkMayBeZero() bool { return r.zeroMarked }
 
+// Says tells in plain words and one sentence what the rule does with the figures of
+// this release.
+func (r *Release) Says() string {
+	if r.noise == nil {
+		return r.rule.Says()
+	}
+	var b strings.Builder
+	if r.rule.Least > 1 {
+		fmt.Fprintf(&b, "Counts that are below %d with their noise are hidden, and those that cannot be told from 0", r.rule.Least)
+	} else {
+		b.WriteString("Counts that cannot be told from 0 for their noise are hidden")
+	}
+	if r.rule.Base > 1 {
+		fmt.Fprintf(&b, "; all others are rounded to the nearest %d", r.rule.Base)
+	}
+	return b.String() + "."
+}
+
 // Rows returns every figure of the release, table by table.
 func (r *Release) Rows() []Row {
 	rows := make([]Row, 0, len(r.order))
@@ -252,5 +292,16 @@ type Held struct {
 // Secondary is not small. It must not be handed on with the release.
 func (r *Release) Account() []Held { return r.account() }
 
-// Audit returns what the attacker that was played could and could not do.
+// Noise returns how noise was put on the figures; ok is false where none was.
+func (r *Release) Noise() (facts NoiseFacts, ok bool) {
+	if r.noise == nil {
+		return NoiseFacts{}, false
+	}
+	facts = *r.noise
+	facts.LeftOut = slices.Clone(facts.LeftOut)
+	return facts, true
+}
+
+// Audit returns what the attacker that was played could and could not do; nothing
+// where noise protects the figures.
 func (r *Release) Audit() Audit { return r.audit }
