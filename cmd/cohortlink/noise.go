@@ -39,7 +39,7 @@ func (n *noising) ask(p *formats.Project) error {
 	}
 	switch {
 	case n.budget != 0 && n.epsilon == 0:
-		return usagef("--noise-budget is how much noise all releases together may have: say how much this one has with --noise-epsilon")
+		return usagef("--noise-budget is what all releases together may take: say how much this one takes with --noise-epsilon")
 	case n.epsilon != 0 && n.budget == 0:
 		return usagef("say what all releases of the project together may take with --noise-budget, such as %s for four like this\nor in the project file: release: {noise: {epsilon: %s, budget: %s}}", 4*n.epsilon, n.epsilon, 4*n.epsilon)
 	}

@@ -235,9 +235,7 @@ func TestNoiseAgain(t *testing.T) {
 			t.Errorf("%s: the same release came out otherwise", name)
 		}
 		for i := range drawn {
-			a, _, _ := rel.Rows()[i].Figure.Range()
-			b, _, _ := again.Rows()[i].Figure.Range()
-			if a != b {
+			if a, b := rel.Rows()[i].Figure.RangeText(), again.Rows()[i].Figure.RangeText(); a != b {
 				t.Fatalf("%s: figure %d has another range", name, i)
 			}
 		}
