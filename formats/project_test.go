@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"cohortlink/linkage"
 )
 
 // The example of the agreed design, filled in.
@@ -57,7 +59,7 @@ func TestParseProject(t *testing.T) {
 		Fields: []ProjectField{{"forename", "name", 0, 13}, {"surname", "name", 1.5, 14}, {"birth_date", "date", 0, 15}, {"sex", "sex", 0, 16},
 			{"postcode", "postcode", 0, 17}, {"nhs_number", "nhs-number", 0, 18}},
 		Encoding: ProjectEncoding{Profile: "standard", Exact: []string{"nhs_number"}, Line: 20},
-		Linkage:  ProjectLinkage{Threshold: "0.850", PersonIDs: "per-party"},
+		Linkage:  ProjectLinkage{Threshold: "0.850", PersonIDs: "per-party", Blocking: "lsh+exact"},
 		Needs:    []ProjectNeed{{"frailty", NeedYesNo, nil, 26}, {"age_band", NeedCategory, []string{"0-17", "18-64", "65"}, 27}},
 		Release:  ProjectRelease{Preset: "hes"},
 		Unit:     "age1pq1qqqqqqqqqqqqqqqqqqqqqqqqqq", UnitSigns: "ed25519:" + strings.Repeat("0f", 32),
@@ -388,7 +390,7 @@ func drawProject(t *rapid.T) *Project {
 	if p.Fields != nil && rapid.Bool().Draw(t, "exact") {
 		p.Encoding.Exact = fields.Draw(t, "keys")
 	}
-	p.Linkage = ProjectLinkage{rapid.SampledFrom([]string{"auto", "0.1", "1", "0.850", "1.0"}).Draw(t, "threshold"), rapid.SampledFrom([]string{"shared", "per-party"}).Draw(t, "ids")}
+	p.Linkage = ProjectLinkage{rapid.SampledFrom([]string{"auto", "0.1", "1", "0.850", "1.0"}).Draw(t, "threshold"), rapid.SampledFrom([]string{"shared", "per-party"}).Draw(t, "ids"), rapid.SampledFrom(append(linkage.BlockMethods, "")).Draw(t, "blocking")}
 	if rapid.Bool().Draw(t, "own rule") {
 		p.Release.HideBelow, p.Release.RoundTo = rapid.IntRange(1, 1_000_000).Draw(t, "hide below"), rapid.IntRange(1, 1_000_000).Draw(t, "round to")
 	} else {

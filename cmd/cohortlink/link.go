@@ -80,6 +80,8 @@ however many cores.
 	f.IntVar(&l.clkBits, "clk-bits", 0, "the length of the CLKs in a binary file (default: as in the other files)")
 	f.StringArrayVar(&l.clean, "clean", nil, "a party that sends CLKs and has no person twice; repeat for each (default: as the project says)")
 	f.StringVar(&l.previous, "previous", "", "an earlier linked folder, to add files to: its own files are given again, and not compared with each other")
+	f.StringVar(&l.blocking, "blocking", "", fmt.Sprintf("which pairs are compared: %s (default: the project's; or none up to %s pairs, and above that lsh+exact, where it pays)", strings.Join(linkage.BlockMethods, ", "), short(linkage.BoroughPairs)))
+	f.Float64Var(&l.blockingLoss, "blocking-loss", linkage.DefaultBlockingLoss, "the share of links that LSH may be expected to lose")
 	f.StringVar(&l.anonlink, "anonlink", "", "also write the candidate pairs and the groups in anonlink's formats, into this folder")
 	f.BoolVar(&l.json, "json", false, "print the manifest")
 	return cmd
@@ -94,6 +96,8 @@ type linkRun struct {
 	json                    bool
 	random                  io.Reader
 	anonlink, previous      string // folders
+	blocking                string
+	blockingLoss            float64
 
 	clkBits  int                   // of a CLK in a binary file; 0: as in the other files
 	clean    []string              // parties that send CLKs and have no person twice
@@ -101,6 +105,9 @@ type linkRun struct {
 }
 
 func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
+	if err := l.checkBlocking(); err != nil {
+		return nil, err
+	}
 	ui := l.app.ui
 	settings := formats.ProjectLinkage{Threshold: "auto", PersonIDs: "shared"}
 	schema := ""
@@ -119,6 +126,9 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	}
 	if l.threshold != "" {
 		settings.Threshold = l.threshold
+	}
+	if l.blocking != "" {
+		settings.Blocking = l.blocking
 	}
 	if err := l.unit.open(l.app, p, l.project); err != nil {
 		return nil, err
@@ -164,6 +174,12 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 		}
 	}
 
+	secret, err := l.secret(previous)
+	if err != nil {
+		return nil, err
+	}
+	options.Blocking = linkage.Blocking{Method: settings.Blocking, Loss: l.blockingLoss, Secret: secret, Planned: l.tellPlan}
+
 	meters := map[string]*meter{"sample": ui.meter("look at a sample", "looks"), "compare": ui.meter("compare", "pairs")}
 	options.Progress = func(stage string, done, total uint64) { meters[stage].set(done, total) }
 	if len(parties) == 1 {
@@ -174,13 +190,9 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 		m.done()
 	}
 	if err != nil {
-		return nil, err
+		return nil, l.hinted(err)
 	}
 
-	secret, err := l.secret(previous)
-	if err != nil {
-		return nil, err
-	}
 	m := manifestOf(files, res, settings)
 	l.noteCLKs(m)
 	if err := previous.follow(res, m, l.threshold != ""); err != nil {
@@ -319,6 +331,7 @@ func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings form
 		})
 	}
 	m.Needs = needsOf(files)
+	m.Blocking = blockingOf(&files[0].Manifest, res)
 	m.Evidence = evidenceOf(&files[0].Manifest, res)
 	return m
 }
@@ -594,6 +607,7 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 	if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
 		l.tellEstimate(&m.Estimate)
 	}
+	l.tellBlocking(m)
 	l.tellEvidence(m)
 	l.tellPrevious(m)
 	if m.Rules.TooLarge > 0 {
