@@ -84,8 +84,8 @@ func (e *BlockingError) Error() string { return e.Why }
 // blocks is a plan with what is needed to follow it.
 type blocks struct {
 	Plan
-	lsh  []*tables // of each filter; nil: it brings no pairs together
-	keys bool      // equal exact keys bring pairs together
+	lsh  []*lshTables // of each filter; nil: it brings no pairs together
+	keys bool         // equal exact keys bring pairs together
 }
 
 // unblocked is the plan to compare every pair.
@@ -104,20 +104,10 @@ type layer struct {
 // plan decides which pairs are compared. keys are the exact keys of each record, none
 // where files have none.
 func plan(layers []layer, keys [][]ExactKey, o Blocking) (*blocks, error) {
-	first := layers[0].run
-	pairs := first.allPairs()
-	asked := o.Method != ""
-	switch {
-	case !asked && pairs <= BoroughPairs:
-		o.Method = BlockNone
-	case !asked && len(keys) > 0:
-		o.Method = BlockBoth
-	case !asked:
-		o.Method = BlockLSH
-	case !slices.Contains(BlockMethods, o.Method):
-		return nil, fmt.Errorf("blocking %q is not known: it is one of %q", o.Method, BlockMethods)
-	case o.Method != BlockNone && o.Method != BlockLSH && len(keys) == 0:
-		return nil, &BlockingError{fmt.Sprintf("blocking by %s needs exact keys, and the filters have none", o.Method)}
+	pairs, asked := layers[0].allPairs(), o.Method != ""
+	var err error
+	if o.Method, err = methodFor(o.Method, pairs, len(keys) > 0); err != nil {
+		return nil, err
 	}
 	if o.Loss == 0 {
 		o.Loss = DefaultBlockingLoss
@@ -143,9 +133,26 @@ func plan(layers []layer, keys [][]ExactKey, o Blocking) (*blocks, error) {
 	return b, nil
 }
 
+// methodFor is the method for so many pairs: the one asked for, if any.
+func methodFor(asked string, pairs uint64, keys bool) (string, error) {
+	switch {
+	case asked == "" && pairs <= BoroughPairs:
+		return BlockNone, nil
+	case asked == "" && keys:
+		return BlockBoth, nil
+	case asked == "":
+		return BlockLSH, nil
+	case !slices.Contains(BlockMethods, asked):
+		return "", fmt.Errorf("blocking %q is not known: it is one of %q", asked, BlockMethods)
+	case !keys && (asked == BlockExact || asked == BlockBoth):
+		return "", &BlockingError{fmt.Sprintf("blocking by %s needs exact keys, and the filters have none", asked)}
+	}
+	return asked, nil
+}
+
 // newBlocks plans a linkage with blocking, or says why it does not pay.
 func newBlocks(layers []layer, keys [][]ExactKey, o Blocking) (*blocks, error) {
-	b := &blocks{Plan: Plan{Method: o.Method, LSH: make([]FilterPlan, len(layers))}, lsh: make([]*tables, len(layers)), keys: o.Method != BlockLSH}
+	b := &blocks{Plan: Plan{Method: o.Method, LSH: make([]FilterPlan, len(layers))}, lsh: make([]*lshTables, len(layers)), keys: o.Method != BlockLSH}
 	if !b.keys {
 		keys = nil
 	}

@@ -96,11 +96,8 @@ func linkEvidence(ctx context.Context, parties []Party, o Options) (*Result, err
 		return nil, err
 	}
 	var compared uint64
-	for i, r := range layers {
-		if !sampled[i].brings {
-			continue
-		}
-		pairs, n, err := r.compareAll(ctx, i, blocks, floors[i])
+	for i := range sampled {
+		pairs, n, err := sampled[i].compareAll(ctx, i, blocks, floors[i])
 		if err != nil {
 			return nil, err
 		}

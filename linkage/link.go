@@ -149,7 +149,7 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	pairs, compared, err := r.compareAll(ctx, 0, blocks, floor)
+	pairs, compared, err := layers[0].compareAll(ctx, 0, blocks, floor)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ import (
 const mostPlaces = 32
 
 // tables are those of one filter.
-type tables struct {
+type lshTables struct {
 	bits   int
 	k      int
 	places [][mostPlaces]uint16 // of each table; the first k count
@@ -41,11 +41,11 @@ type tables struct {
 
 // newTables draws the places of n tables for filter number i. Those of the first tables
 // are the same whatever n is, and the first places whatever k is.
-func newTables(secret []byte, i, length, k, n int) *tables {
+func newTables(secret []byte, i, length, k, n int) *lshTables {
 	mac := hmac.New(sha256.New, secret)
 	fmt.Fprintf(mac, "cohortlink LSH, filter %d", i)
 	rng := rand.New(rand.NewChaCha8([32]byte(mac.Sum(nil))))
-	t := &tables{length, k, make([][mostPlaces]uint16, n)}
+	t := &lshTables{length, k, make([][mostPlaces]uint16, n)}
 	all := make([]uint16, length)
 	for b := range all {
 		all[b] = uint16(b)
@@ -62,7 +62,7 @@ func newTables(secret []byte, i, length, k, n int) *tables {
 }
 
 // meets is the probability that two filters that differ in h bits meet in a table.
-func (t *tables) meets(h int) float64 { return meets(t.bits, t.k, h) }
+func (t *lshTables) meets(h int) float64 { return meets(t.bits, t.k, h) }
 
 func meets(length, k, h int) float64 {
 	p := 1.0
@@ -82,7 +82,7 @@ func key(row []uint64, places []uint16) (key uint32) {
 }
 
 // meet reports whether two filters share a bucket of table j.
-func (t *tables) meet(j int, x, y []uint64) bool {
+func (t *lshTables) meet(j int, x, y []uint64) bool {
 	for _, b := range t.places[j][:t.k] {
 		if (x[b/64]^y[b/64])>>(b%64)&1 != 0 {
 			return false
@@ -94,7 +94,7 @@ func (t *tables) meet(j int, x, y []uint64) bool {
 // anew reports whether j is the first table in which two filters that meet in it do. A
 // pair is kept there and nowhere else, so that which pairs were found need not be
 // remembered.
-func (t *tables) anew(j int, x, y []uint64) bool {
+func (t *lshTables) anew(j int, x, y []uint64) bool {
 	for i := range j {
 		if t.meet(i, x, y) {
 			return false
@@ -149,7 +149,7 @@ func sortHigh(a, spare []uint64, n int) []uint64 {
 // scanBuckets compares the pairs that share a bucket, and returns those at or above the
 // floor, best first, each once, and how many comparisons it took; a pair is compared as
 // often as it meets.
-func (r *run) scanBuckets(ctx context.Context, floor overlap.Ratio, t *tables, expected float64) ([]Pair, uint64, error) {
+func (r *run) scanBuckets(ctx context.Context, floor overlap.Ratio, t *lshTables, expected float64) ([]Pair, uint64, error) {
 	var (
 		found = make([][]Pair, len(t.places))
 		rule  = r.measure.rule(floor)
@@ -166,7 +166,7 @@ func (r *run) scanBuckets(ctx context.Context, floor overlap.Ratio, t *tables, e
 	r.progress("compare", 0, total)
 	for range r.Workers {
 		wg.Go(func() {
-			s := &bucketScan{run: r, tables: t, rule: rule, kin: kin, kept: &kept, ctx: ctx,
+			s := &bucketScan{run: r, lshTables: t, rule: rule, kin: kin, kept: &kept, ctx: ctx,
 				records: make([]uint64, len(r.ones)), spare: make([]uint64, len(r.ones))}
 			for {
 				j := int(next.Add(1)) - 1
@@ -213,7 +213,7 @@ const joinFrom = 64
 // A bucketScan goes through tables, one at a time.
 type bucketScan struct {
 	*run
-	*tables
+	*lshTables
 	ctx      context.Context
 	rule     overlap.Rule
 	kin      []int32
@@ -319,6 +319,53 @@ func (s *bucketScan) keep(j, x, y int, bucket []uint64, common int) {
 	s.out = append(s.out, Pair{min(a, b), max(a, b), s.measure.score(common, int(s.ones[a]), int(s.ones[b]))})
 }
 
+// complete adds to what LSH found the pairs at or above the floor of records that links join
+// by way of others, and says how many it compared. A person's records in many parties hang
+// together by far more pairs than they need, so most that LSH lost come back; and where
+// persons are formed a pair that is not there counts as one at the floor, which one that
+// was lost is not. More than mostChained records are no person, and stay as they are.
+func (r *run) complete(ctx context.Context, pairs []Pair, threshold float64, floor overlap.Ratio) ([]Pair, uint64, error) {
+	sets := connected(len(r.ones), pairs, threshold)
+	size := make([]int32, len(sets))
+	for _, set := range sets {
+		size[set]++
+	}
+	members := make(map[int32][]int32)
+	for i, set := range sets {
+		if 2 < size[set] && size[set] <= mostChained {
+			members[set] = append(members[set], int32(i))
+		}
+	}
+	there := make(map[[2]int32]bool)
+	for _, p := range pairs {
+		if set := sets[p.A]; set == sets[p.B] && members[set] != nil {
+			there[[2]int32{p.A, p.B}] = true
+		}
+	}
+	kin, rule := r.kin(), r.measure.rule(floor)
+	var found []Pair
+	var compared uint64
+	for _, of := range members {
+		if len(pairs)+len(found) > r.MaxPairs || ctx.Err() != nil {
+			break
+		}
+		for i, b := range of {
+			for _, a := range of[:i] {
+				if kin[a] == kin[b] || r.isOld(a) && r.isOld(b) || there[[2]int32{a, b}] {
+					continue
+				}
+				compared++
+				common := overlap.CommonBits(r.filterOf(a), r.filterOf(b))
+				if p, q := int(r.ones[a]), int(r.ones[b]); rule.Reached(common, p, q) {
+					found = append(found, Pair{a, b, r.measure.score(common, p, q)})
+				}
+			}
+		}
+	}
+	all, err := r.gather(ctx, pairs, [][]Pair{found}, int64(len(pairs)+len(found)), floor)
+	return all, compared, err
+}
+
 // meetings counts, for each number of places, the pairs of records that share a bucket, as
 // the mean over a few of the tables that would be used. It takes all records: strangers
 // are as alike as they are, and a block of nearly empty records meets as often as it does.
@@ -327,7 +374,7 @@ type meetings [mostPlaces + 1]struct{ small, large float64 }
 // measureTables is how many tables are counted.
 const measureTables = 4
 
-func (r *run) meetings(t *tables) *meetings {
+func (r *run) meetings(t *lshTables) *meetings {
 	m := &meetings{}
 	records, spare := make([]uint64, len(r.ones)), make([]uint64, len(r.ones))
 	n := min(measureTables, len(t.places))

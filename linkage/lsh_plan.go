@@ -43,7 +43,7 @@ func (r *run) distance(x seenLink) int {
 }
 
 // tables chooses the LSH of filter number i.
-func (l *layer) tables(i int, links []seenLink, keys [][]ExactKey, o Blocking) (FilterPlan, *tables, error) {
+func (l *layer) tables(i int, links []seenLink, keys [][]ExactKey, o Blocking) (FilterPlan, *lshTables, error) {
 	length := l.words * 64
 	far := make([]float64, length+1) // weight of the links that differ in so many bits, and that no key brings together
 	all := 0.0

@@ -141,14 +141,21 @@ func (e *TooManyPairsError) Error() string {
 
 // compareAll finds the pairs of filter number i at or above the floor, best first, as
 // planned, and says how many comparisons that took.
-func (r *run) compareAll(ctx context.Context, i int, b *blocks, floor overlap.Ratio) ([]Pair, uint64, error) {
+func (l *layer) compareAll(ctx context.Context, i int, b *blocks, floor overlap.Ratio) ([]Pair, uint64, error) {
 	switch {
+	case !l.brings:
+		return nil, 0, nil
 	case b.Method == BlockNone:
-		return r.scan(ctx, floor)
-	case b.lsh[i] != nil:
-		return r.scanBuckets(ctx, floor, b.lsh[i], b.LSH[i].Expected)
+		return l.scan(ctx, floor)
+	case b.lsh[i] == nil:
+		return nil, 0, nil
 	}
-	return nil, 0, nil
+	pairs, compared, err := l.scanBuckets(ctx, floor, b.lsh[i], b.LSH[i].Expected)
+	if err != nil {
+		return nil, 0, err
+	}
+	pairs, more, err := l.complete(ctx, pairs, l.threshold, floor)
+	return pairs, compared + more, err
 }
 
 // parts are the records of each party that has any, cut in two where some are old.
