@@ -210,7 +210,7 @@ func TestLSHWithPrevious(t *testing.T) {
 // A large block of equal or empty filters makes no plan that takes longer than comparing
 // everything, and empty ones are in no bucket.
 func TestLSHLargeBuckets(t *testing.T) {
-	w := invent(worldSettings{seed: 3, people: 3000, parties: 2, size: 2000, clean: true, noise: 0.02})
+	w := invent(worldSettings{seed: 3, people: 8000, parties: 2, size: 6000, clean: true, noise: 0.01})
 	rng := rand.New(rand.NewPCG(9, 9))
 	add := func(row []uint64, n int) []Party {
 		parties := slices.Clone(w.parties)
@@ -241,7 +241,7 @@ func TestLSHLargeBuckets(t *testing.T) {
 }
 
 func TestBlockingByExactKeys(t *testing.T) {
-	w := invent(worldSettings{seed: 4, people: 3000, parties: 2, size: 2000, clean: true, noise: 0.03})
+	w := invent(worldSettings{seed: 4, people: 6000, parties: 2, size: 5000, clean: true, noise: 0.03})
 	keyed := slices.Clone(w.parties)
 	for i, p := range keyed {
 		keys := make([]ExactKey, len(p.IDs))
@@ -331,7 +331,7 @@ func TestMeetings(t *testing.T) {
 				want += n * (n - 1) / 2 / float64(len(tables.places))
 			}
 		}
-		if got := m[k].small + m[k].large; math.Abs(got-want) > 1e-6*want {
+		if got := m[k].pairs + m[k].joined; math.Abs(got-want) > 1e-6*want {
 			t.Fatalf("%d places: %v pairs meet, want %v", k, got, want)
 		}
 	})

@@ -207,8 +207,9 @@ func (r *run) kin() []int32 {
 	return kin
 }
 
-// joinFrom is the size from which a bucket is worth laying out for the kernels.
-const joinFrom = 64
+// joinFrom is the size from which a bucket is worth laying out for the kernels: a record
+// takes as long to lay out as to be compared with half a hundred others without them.
+const joinFrom = 96
 
 // A bucketScan goes through tables, one at a time.
 type bucketScan struct {
@@ -366,16 +367,20 @@ func (r *run) complete(ctx context.Context, pairs []Pair, threshold float64, flo
 	return all, compared, err
 }
 
-// meetings counts, for each number of places, the pairs of records that share a bucket, as
-// the mean over a few of the tables that would be used. It takes all records: strangers
-// are as alike as they are, and a block of nearly empty records meets as often as it does.
-type meetings [mostPlaces + 1]struct{ small, large float64 }
+// A meeting is what a table would have to do: the mean over a few of the tables that would
+// be used. It is of all records: strangers are as alike as they are, and a block of nearly
+// empty records meets as often as it does.
+type meeting struct {
+	fetched, pairs float64 // records in buckets that are compared one by one, and their pairs
+	laid, joined   float64 // records in buckets that are laid out for the kernels, and their pairs
+}
 
 // measureTables is how many tables are counted.
 const measureTables = 4
 
-func (r *run) meetings(t *lshTables) *meetings {
-	m := &meetings{}
+// meetings are those for each number of places.
+func (r *run) meetings(t *lshTables) *[mostPlaces + 1]meeting {
+	m := &[mostPlaces + 1]meeting{}
 	records, spare := make([]uint64, len(r.ones)), make([]uint64, len(r.ones))
 	n := min(measureTables, len(t.places))
 	for j := range n {
@@ -387,13 +392,15 @@ func (r *run) meetings(t *lshTables) *meetings {
 				agree = bits.LeadingZeros32(uint32(sorted[i]>>32) ^ uint32(sorted[i+1]>>32))
 			}
 			for k := mostPlaces; k > agree && k > 0; k-- {
-				size := i + 1 - start[k]
+				size := float64(i + 1 - start[k])
 				start[k] = i + 1
-				pairs := float64(size) * float64(size-1) / 2 / float64(n)
-				if size < joinFrom {
-					m[k].small += pairs
-				} else {
-					m[k].large += pairs
+				switch pairs := size * (size - 1) / 2; {
+				case size >= joinFrom:
+					m[k].laid += size / float64(n)
+					m[k].joined += pairs / float64(n)
+				case size > 1:
+					m[k].fetched += size / float64(n)
+					m[k].pairs += pairs / float64(n)
 				}
 			}
 		}

@@ -13,23 +13,30 @@ import (
 // of places from 1 to mostPlaces. Of all plans that lose no more than they may, the one
 // that takes least time is chosen.
 
-// What things take, in nanoseconds on one core, as measured on an AMD EPYC (Zen 4). Only
-// how they stand to each other matters; they are constants so that a plan, and with it
-// what is linked, is the same on every machine.
+// What things take, in nanoseconds on one core of an AMD EPYC (Zen 4) with other work, the
+// second of each for every word of a filter. Only how they stand to each other matters; they
+// are constants so that a plan, and with it what is linked, is the same on every machine.
 const (
-	recordCost  = 130.0 // to find the bucket of a record, and fetch its filter
-	pairCost    = 6.0   // to compare two records of a small bucket, and
-	wordCost    = 0.5   // for each word of their filters
-	kernelsCost = 0.08  // for each word of two filters that the kernels compare
+	bucketCost                   = 50.0       // to find the bucket of a record
+	fetchCost, fetchWordCost     = 100.0, 20. // to fetch a filter from anywhere in memory
+	pairCost, pairWordCost       = 5.0, 2.5   // to compare two
+	layoutWordCost, joinWordCost = 60., 0.08  // to lay one out for the kernels, and compare two by them
 )
 
-// mostTables bounds the search. A table costs as much as comparing each record with a
-// hundred others.
+// cost is what a table takes.
+func (r *run) cost(m *meeting) float64 {
+	words := float64(r.words)
+	return bucketCost*float64(len(r.ones)) + (fetchCost+fetchWordCost*words)*(m.fetched+m.laid) +
+		(pairCost+pairWordCost*words)*m.pairs + layoutWordCost*words*m.laid + joinWordCost*words*m.joined
+}
+
+// mostTables bounds the search. A table costs as much as comparing each record with
+// hundreds of others by the kernels.
 const mostTables = 20_000
 
 // fullCost is what comparing every pair takes.
 func (r *run) fullCost() float64 {
-	return kernelsCost * float64(r.words) * float64(r.allPairs())
+	return joinWordCost * float64(r.words) * float64(r.allPairs())
 }
 
 // distance is in how many bits the filters of a link differ; all of them where one has
@@ -73,9 +80,8 @@ func (l *layer) tables(i int, links []seenLink, keys [][]ExactKey, o Blocking) (
 		if n > mostTables {
 			continue
 		}
-		p := FilterPlan{Places: k, Tables: n, Expected: float64(n) * (m[k].small + m[k].large)}
-		words := float64(l.words)
-		p.cost = float64(n) * (recordCost*float64(len(l.ones)) + (pairCost+wordCost*words)*m[k].small + kernelsCost*words*m[k].large)
+		p := FilterPlan{Places: k, Tables: n, Expected: float64(n) * (m[k].pairs + m[k].joined)}
+		p.cost = float64(n) * l.cost(&m[k])
 		if p.cost < best.cost {
 			best = p
 		}
