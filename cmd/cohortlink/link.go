@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ import (
 
 func newLink(a *app) *cobra.Command {
 	var l linkRun
+	var memory int
 	cmd := &cobra.Command{
 		Use:   "link FILE...",
 		Short: "Link the parties' filters: who is the same person",
@@ -62,7 +64,7 @@ however many cores.
   cohortlink link --previous linked council.filters ccg.filters gp-03.filters -o linked-2`,
 		Args: args(1, -1, "at least one filters file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l.app, l.files, l.random = a, expand(args), rand.Reader
+			l.app, l.files, l.random, l.memory = a, expand(args), rand.Reader, int64(memory)<<20
 			_, err := l.run(cmd.Context())
 			return err
 		},
@@ -75,7 +77,8 @@ however many cores.
 	f.BoolVar(&l.unit.older, "accept-older", false, "link filters though their party has replaced them by newer ones")
 	f.StringVar(&l.threshold, "threshold", "", "\"auto\", or the score that a link needs, such as 0.85; with several filters or exact keys 0.5 is even odds (default: the project's, or auto)")
 	f.StringVarP(&l.out, "out", "o", "linked", "the folder to write")
-	f.IntVar(&l.workers, "workers", 0, "goroutines (default: one for each core)")
+	f.IntVar(&l.workers, "workers", 0, "cores to work on at most (default: all)")
+	f.IntVar(&memory, "memory", 0, "how many MiB of memory to take at most (default: what it takes); with less, fewer candidate pairs are kept")
 	f.IntVar(&l.maxPairs, "max-pairs", linkage.DefaultMaxPairs, "candidate pairs held at most, 16 bytes each")
 	f.IntVar(&l.clkBits, "clk-bits", 0, "the length of the CLKs in a binary file (default: as in the other files)")
 	f.StringArrayVar(&l.clean, "clean", nil, "a party that sends CLKs and has no person twice; repeat for each (default: as the project says)")
@@ -93,6 +96,7 @@ type linkRun struct {
 	project, threshold, out string
 	unit                    unit
 	workers, maxPairs       int
+	memory                  int64 // bytes; 0: as many as it takes
 	json                    bool
 	random                  io.Reader
 	anonlink, previous      string // folders
@@ -105,15 +109,22 @@ type linkRun struct {
 }
 
 func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
-	if err := l.checkBlocking(); err != nil {
+	if err := l.checkFlags(); err != nil {
 		return nil, err
 	}
+	if l.workers > 0 {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(l.workers))
+	}
+	unlimited, err := l.limitMemory()
+	if err != nil {
+		return nil, err
+	}
+	defer unlimited()
 	ui := l.app.ui
 	settings := formats.ProjectLinkage{Threshold: "auto", PersonIDs: "shared"}
 	schema := ""
 	var p *formats.Project
 	if l.project != "" {
-		var err error
 		if p, err = formats.ReadProject(l.project); err != nil {
 			return nil, err
 		}
@@ -174,6 +185,10 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 		}
 	}
 
+	letGo(files, previous)
+	if err := l.fit(parties, &options); err != nil {
+		return nil, l.hinted(err)
+	}
 	secret, err := l.secret(previous)
 	if err != nil {
 		return nil, err

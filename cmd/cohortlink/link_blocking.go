@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,17 +13,21 @@ import (
 
 // What is said of which pairs are compared, before and after.
 
-// checkBlocking refuses settings that are no use.
-func (l *linkRun) checkBlocking() error {
-	if l.blockingLoss < 0 || l.blockingLoss >= 1 {
+// checkFlags refuses settings that are no use.
+func (l *linkRun) checkFlags() error {
+	switch {
+	case l.blocking != "" && !slices.Contains(linkage.BlockMethods, l.blocking):
+		return usagef("--blocking %q is not known: it is one of %s", l.blocking, strings.Join(linkage.BlockMethods, ", "))
+	case l.blockingLoss < 0 || l.blockingLoss >= 1:
 		return usagef("--blocking-loss is a share of links between 0 and 1, such as 0.005, not %g", l.blockingLoss)
+	case l.workers < 0:
+		return usagef("--workers is a number of cores from 1")
+	case l.memory < 0:
+		return usagef("--memory is a number of MiB from 1")
+	case l.maxPairs < 0:
+		return usagef("--max-pairs is a number of pairs from 1")
 	}
-	for _, m := range linkage.BlockMethods {
-		if l.blocking == m || l.blocking == "" {
-			return nil
-		}
-	}
-	return usagef("--blocking %q is not known: it is one of %s", l.blocking, strings.Join(linkage.BlockMethods, ", "))
+	return nil
 }
 
 // tellPlan says before hours of work what they will be.
@@ -71,9 +76,12 @@ func ofHundred(share float64) string { return fmt.Sprintf("%.2g %%", 100*share) 
 func (l *linkRun) hinted(err error) error {
 	var many *linkage.TooManyPairsError
 	var blocking *linkage.BlockingError
+	var memory *linkage.MemoryError
 	switch {
+	case errors.As(err, &memory):
+		return errorf("%w\ngive --memory %d, or more", err, (memory.Needed+1<<20-1)>>20)
 	case errors.As(err, &many):
-		return errorf("%w\ngive a higher --threshold, or a larger --max-pairs: each takes 16 bytes, and as much again while it is worked on", err)
+		return errorf("%w\ngive a higher --threshold, or a larger --max-pairs, which take up to %d bytes each", err, linkage.BytesPerPair)
 	case errors.As(err, &blocking):
 		return errorf("%w\nleave out --blocking, or use --blocking none, to compare every pair; a larger --blocking-loss makes LSH cheaper", err)
 	}
