@@ -77,7 +77,10 @@ type FilterPlan struct {
 }
 
 // A BlockingError says why the blocking that was asked for cannot be.
-type BlockingError struct{ Why string }
+type BlockingError struct {
+	Why  string
+	Loss bool // with a larger loss allowed it might be
+}
 
 func (e *BlockingError) Error() string { return e.Why }
 
@@ -145,7 +148,7 @@ func methodFor(asked string, pairs uint64, keys bool) (string, error) {
 	case !slices.Contains(BlockMethods, asked):
 		return "", fmt.Errorf("blocking %q is not known: it is one of %q", asked, BlockMethods)
 	case !keys && (asked == BlockExact || asked == BlockBoth):
-		return "", &BlockingError{fmt.Sprintf("blocking by %s needs exact keys, and the filters have none", asked)}
+		return "", &BlockingError{fmt.Sprintf("blocking by %s needs exact keys, and the filters have none", asked), false}
 	}
 	return asked, nil
 }
@@ -176,10 +179,10 @@ func newBlocks(layers []layer, keys [][]ExactKey, o Blocking) (*blocks, error) {
 		b.Cost = cost / full
 	}
 	if len(links) < leastLinks {
-		return nil, &BlockingError{fmt.Sprintf("the sample has %d links, too few to tell what blocking would lose: compare every pair", len(links))}
+		return nil, &BlockingError{fmt.Sprintf("the sample has %d links, too few to tell what blocking would lose: compare every pair", len(links)), false}
 	}
 	if o.Method != BlockExact && cost > full {
-		return nil, &BlockingError{fmt.Sprintf("at a loss of at most %.3g of the links, LSH would take %.3g times as long as comparing every pair", o.Loss, b.Cost)}
+		return nil, &BlockingError{fmt.Sprintf("at a loss of at most %.3g of the links, LSH would take %.3g times as long as comparing every pair", o.Loss, b.Cost), true}
 	}
 	b.Loss, b.Links = b.loss(layers, links, keys), len(links)
 	return b, nil

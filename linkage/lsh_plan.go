@@ -87,7 +87,7 @@ func (l *layer) tables(i int, links []seenLink, keys [][]ExactKey, o Blocking) (
 		}
 	}
 	if best.Tables == 0 {
-		return best, nil, &BlockingError{fmt.Sprintf("at a loss of at most %.3g of the links, LSH would need more than %d tables: comparing every pair is cheaper", o.Loss, mostTables)}
+		return best, nil, &BlockingError{fmt.Sprintf("at a loss of at most %.3g of the links, LSH would need more than %d tables: comparing every pair is cheaper", o.Loss, mostTables), true}
 	}
 	return best, newTables(o.Secret, i, length, best.Places, best.Tables), nil
 }

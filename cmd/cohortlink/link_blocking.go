@@ -81,9 +81,17 @@ func (l *linkRun) hinted(err error) error {
 	case errors.As(err, &memory):
 		return errorf("%w\ngive --memory %d, or more", err, (memory.Needed+1<<20-1)>>20)
 	case errors.As(err, &many):
-		return errorf("%w\ngive a higher --threshold, or a larger --max-pairs, which take up to %d bytes each", err, linkage.BytesPerPair)
+		bound := "--max-pairs, which take"
+		if l.memory > 0 {
+			bound = "--memory or --max-pairs: pairs take"
+		}
+		return errorf("%w\ngive a higher --threshold, or a larger %s up to %d bytes each", err, bound, linkage.BytesPerPair)
 	case errors.As(err, &blocking):
-		return errorf("%w\nleave out --blocking, or use --blocking none, to compare every pair; a larger --blocking-loss makes LSH cheaper", err)
+		hint := ""
+		if blocking.Loss {
+			hint = "; a larger --blocking-loss makes LSH cheaper"
+		}
+		return errorf("%w\nleave out --blocking, or use --blocking none, to compare every pair%s", err, hint)
 	}
 	return err
 }
