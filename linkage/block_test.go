@@ -41,7 +41,7 @@ func TestLSHFindsPairsThatMeet(t *testing.T) {
 	large := 0
 	rapid.Check(t, func(t *rapid.T) {
 		s := worldSettings{
-			seed: rapid.Uint64().Draw(t, "seed"), parties: rapid.IntRange(1, 4).Draw(t, "parties"), size: rapid.IntRange(1, 90).Draw(t, "size"),
+			seed: rapid.Uint64().Draw(t, "seed"), parties: rapid.IntRange(1, 4).Draw(t, "parties"), size: rapid.IntRange(1, 200).Draw(t, "size"),
 			clean: rapid.Bool().Draw(t, "clean"), noise: rapid.Float64Range(0, 0.15).Draw(t, "noise"), twice: rapid.IntRange(0, 3).Draw(t, "twice"),
 		}
 		if s.people = s.size + rapid.IntRange(0, 50).Draw(t, "others"); s.clean {
@@ -52,7 +52,7 @@ func TestLSHFindsPairsThatMeet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k, n := rapid.IntRange(1, 12).Draw(t, "places"), rapid.IntRange(1, 9).Draw(t, "tables")
+		k, n := rapid.SampledFrom([]int{1, 1, 2, 3, 5, 8, 12}).Draw(t, "places"), rapid.IntRange(1, 9).Draw(t, "tables")
 		tables := newTables(secretOf(s.seed), 0, worldBits, k, n)
 		floor := ratio(rapid.IntRange(400, 900).Draw(t, "floor"))
 		all, _, err := r.scan(context.Background(), floor)
@@ -304,6 +304,36 @@ func TestBlockingMethods(t *testing.T) {
 	var refused *BlockingError
 	if _, err := Link(t.Context(), few, Options{Length: worldBits, Blocking: Blocking{Method: BlockLSH}}); !errors.As(err, &refused) {
 		t.Errorf("forty links: %v", err)
+	}
+}
+
+// More than a borough is blocked without being asked, and compared whole where blocking
+// does not pay or its loss is not known, which the plan says.
+func TestBlockingBeyondABorough(t *testing.T) {
+	p := Party{Name: "large"}
+	for i := range 640_000 {
+		var id RecordID
+		binary.BigEndian.PutUint64(id[:], uint64(i))
+		p.IDs, p.Bits = append(p.IDs, id), append(p.Bits, uint64(i)*0x9e3779b97f4a7c15)
+	}
+	r, err := newRun([]Party{p}, Options{Length: 64, Similarity: "dice"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := look{rows: make([]int32, 300), cleanB: true, perRow: 2, weight: 1}
+	for i := range seen.rows {
+		seen.rows[i] = int32(i)
+		seen.best = append(seen.best, best{0.9, int32(i)}, best{-1, -1}) // as good as equal
+	}
+	var told *Plan
+	o := Blocking{Planned: func(p *Plan) { told = p }}
+	b, err := plan([]layer{{r, &sample{looks: []look{seen}, rate: 1e9}, 0.8, true}}, nil, o)
+	if err != nil || b.Method != BlockLSH || b.Asked || b.Unblocked != "" || told.Rate != 1e9 || b.Cost > 0.01 {
+		t.Errorf("equal filters: plan %+v (%v)", b, err)
+	}
+	b, err = plan([]layer{{r, &sample{}, 0.8, true}}, nil, o)
+	if err != nil || b.Method != BlockNone || !strings.Contains(b.Unblocked, "too few to tell") || told.Unblocked != b.Unblocked {
+		t.Errorf("a sample without links: plan %+v (%v)", b, err)
 	}
 }
 

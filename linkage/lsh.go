@@ -163,10 +163,14 @@ func (r *run) scanBuckets(ctx context.Context, floor overlap.Ratio, t *lshTables
 	known := r.knownFrom(floor)
 	kept.Store(int64(len(known)))
 	total := uint64(expected) + 1
-	r.progress("compare", 0, total)
+	tell := func(compared uint64) {
+		n := done.Add(compared)
+		r.progress("compare", n, max(n, total))
+	}
+	tell(0)
 	for range r.Workers {
 		wg.Go(func() {
-			s := &bucketScan{run: r, lshTables: t, rule: rule, kin: kin, kept: &kept, ctx: ctx,
+			s := &bucketScan{run: r, lshTables: t, rule: rule, kin: kin, kept: &kept, ctx: ctx, tell: tell,
 				records: make([]uint64, len(r.ones)), spare: make([]uint64, len(r.ones))}
 			for {
 				j := int(next.Add(1)) - 1
@@ -179,9 +183,6 @@ func (r *run) scanBuckets(ctx context.Context, floor overlap.Ratio, t *lshTables
 					return
 				}
 				found[j] = pairs
-				n := done.Add(s.compared)
-				s.compared = 0
-				r.progress("compare", n, max(n, total))
 			}
 		})
 	}
@@ -219,7 +220,8 @@ type bucketScan struct {
 	rule     overlap.Rule
 	kin      []int32
 	kept     *atomic.Int64
-	compared uint64
+	tell     func(compared uint64)
+	compared uint64 // and not told yet
 
 	records, spare []uint64
 	rows           [][]uint64 // of the bucket at hand
@@ -246,7 +248,8 @@ func (s *bucketScan) table(j int) ([]Pair, error) {
 			if s.stop() {
 				return nil, nil
 			}
-			asked = to + 1<<10
+			s.report()
+			asked = to + 1<<12
 		}
 		bucket := sorted[from:to]
 		if s.old != nil && !slices.ContainsFunc(bucket, func(x uint64) bool { return !s.old[uint32(x)] }) {
@@ -262,7 +265,14 @@ func (s *bucketScan) table(j int) ([]Pair, error) {
 			return nil, err
 		}
 	}
+	s.report()
 	return s.out, nil
+}
+
+// report tells how many pairs were compared since it last did.
+func (s *bucketScan) report() {
+	s.tell(s.compared)
+	s.compared = 0
 }
 
 // small compares the records of a bucket one by one.

@@ -1,6 +1,9 @@
 package linkage
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+)
 
 // What a linkage holds in memory is known before it starts, but for the candidate pairs,
 // of which there may be any number up to a bound (Options.MaxPairs). So a limit on memory
@@ -12,7 +15,7 @@ import "fmt"
 const (
 	bytesFixed    = 96 << 20 // the program, tables of a sample, buffers of what is written
 	bytesRecord   = 320      // IDs four times over, the index of them, and what persons are formed in
-	bytesFilter   = 2        // copies of a filter: as it was sent, and as the kernels want it
+	bytesWorker   = 16       // in each worker: a table of LSH, or counts of a sample
 	bytesWeighed  = 240      // the same, with what every witness said, and rivals
 	pairsOfRecord = 2        // of a record: with fewer pairs links themselves would be lost
 )
@@ -50,10 +53,18 @@ func MostPairs(parties []Party, o Options, memory int64) (int, error) {
 	for _, f := range o.More {
 		words += int64(f.Length) / 64
 	}
+	copies := int64(2) // of filters: in the order of record IDs, and as the kernels want them
 	if len(o.More)+len(o.Exact) > 0 {
-		pair = bytesWeighed
+		pair, copies = bytesWeighed, copies+1 // as they were sent
 	}
-	held := bytesFixed + records*(bytesRecord+8*bytesFilter*words+48*int64(len(o.Exact)))
+	if o.Previous != nil {
+		copies += 2 // old and new ones apart
+	}
+	workers := int64(o.Workers)
+	if workers <= 0 {
+		workers = int64(runtime.GOMAXPROCS(0))
+	}
+	held := bytesFixed + records*(bytesRecord+bytesWorker*workers+8*copies*words+48*int64(len(o.Exact)))
 	needed := held + pair*pairsOfRecord*records
 	if needed > memory {
 		return 0, &MemoryError{int(records), needed, memory}

@@ -55,11 +55,19 @@ Sealed filters are opened with the unit's identity, and each must be signed by t
 key that the file of partners has for its party. What was linked is noted beside the
 identity (unit.seen), so that a file that its party has replaced is not linked again.
 
+Every pair is compared up to 200 billion of them: fifteen parties with 630,000 records.
+Above that, or with --blocking, only pairs that agree in many places of their filters
+(LSH), or in an exact key, are: what share of links is expected to be lost by that is
+worked out from a sample, kept under --blocking-loss, and told. Encodings that harden
+filters more bring fewer pairs together; where comparing every pair is cheaper, that
+is done, or said.
+
 The same files give the same persons, in whatever order they are named and on
-however many cores.
+however many cores; with LSH only if the secret is the same, too.
 ` + exitHelp,
 		Example: `  cohortlink link *.filters --identity unit.identity --partners unit.partners -o linked
   cohortlink link *.filters --identity unit.identity --partners unit.partners --threshold 0.82 -o linked
+  cohortlink link *.filters --blocking lsh --memory 4096 -o linked
   cohortlink link council.json gp-03=clks.bin -o linked
   cohortlink link --previous linked council.filters ccg.filters gp-03.filters -o linked-2`,
 		Args: args(1, -1, "at least one filters file"),
