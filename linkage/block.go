@@ -162,9 +162,12 @@ func newBlocks(layers []layer, keys [][]ExactKey, o Blocking) (*blocks, error) {
 	var links []seenLink
 	var full, cost float64
 	for i, l := range layers {
+		if !l.brings {
+			continue
+		}
 		found := l.links()
 		links = append(links, found...)
-		if !l.brings || o.Method == BlockExact {
+		if o.Method == BlockExact {
 			continue
 		}
 		full += l.fullCost()
@@ -179,7 +182,7 @@ func newBlocks(layers []layer, keys [][]ExactKey, o Blocking) (*blocks, error) {
 		b.Cost = cost / full
 	}
 	if len(links) < leastLinks {
-		return nil, &BlockingError{fmt.Sprintf("the sample has %d links, too few to tell what blocking would lose: compare every pair", len(links)), false}
+		return nil, &BlockingError{fmt.Sprintf("the sample has %d links, too few to tell what blocking would lose", len(links)), false}
 	}
 	if o.Method != BlockExact && cost > full {
 		return nil, &BlockingError{fmt.Sprintf("at a loss of at most %.3g of the links, LSH would take %.3g times as long as comparing every pair", o.Loss, b.Cost), true}
