@@ -35,15 +35,16 @@ func (e *MemoryError) Error() string {
 }
 
 // MostPairs is how many candidate pairs may be held so that linking the parties takes no
-// more than memory bytes: o.MaxPairs at most. It is a *MemoryError where there would be too
-// few for the links.
-func MostPairs(parties []Party, o Options, memory int64) (int, error) {
+// more than memory bytes: o.MaxPairs at most. With less than enough bytes they are so few that
+// the floor rises, and with it can what is chosen and who is joined. It is a *MemoryError
+// where there would be too few for the links.
+func MostPairs(parties []Party, o Options, memory int64) (pairs int, enough int64, err error) {
 	most := int64(o.MaxPairs)
 	if most <= 0 {
 		most = DefaultMaxPairs
 	}
 	if memory <= 0 {
-		return int(most), nil
+		return int(most), 0, nil
 	}
 	var records int64
 	for _, p := range parties {
@@ -67,7 +68,8 @@ func MostPairs(parties []Party, o Options, memory int64) (int, error) {
 	held := bytesFixed + records*(bytesRecord+bytesWorker*workers+8*copies*words+48*int64(len(o.Exact)))
 	needed := held + pair*pairsOfRecord*records
 	if needed > memory {
-		return 0, &MemoryError{int(records), needed, memory}
+		return 0, 0, &MemoryError{int(records), needed, memory}
 	}
-	return int(min(most, (memory-held)/pair)), nil
+	enough = held + pair*min(most, int64(2*ample(int(records))))
+	return int(min(most, (memory-held)/pair)), enough, nil
 }

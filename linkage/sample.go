@@ -57,9 +57,12 @@ type sample struct {
 }
 
 // budget is a small multiple of the records: more pairs are strangers' nearly all.
-func (r *run) budget() float64 {
+func (r *run) budget() float64 { return min(float64(r.MaxPairs)/2, ample(len(r.ones))) }
+
+// ample is the budget where nothing bounds it.
+func ample(records int) float64 {
 	const perRecord = 10
-	return min(float64(r.MaxPairs)/2, max(200_000, perRecord*float64(len(r.ones))))
+	return max(200_000, perRecord*float64(records))
 }
 
 // least is the lowest step with no more pairs than are worth holding.

@@ -34,12 +34,12 @@ func (l *linkRun) limitMemory() (end func(), err error) {
 
 // fit bounds the candidate pairs by the memory that there is, and says so where that counts.
 func (l *linkRun) fit(parties []linkage.Party, o *linkage.Options) error {
-	most, err := linkage.MostPairs(parties, *o, l.memory)
+	most, enough, err := linkage.MostPairs(parties, *o, l.memory)
 	if err != nil {
 		return err
 	}
-	if l.memory > 0 && most < o.MaxPairs {
-		l.app.ui.sayf("--memory leaves room for %s", plural(most, "candidate pair"))
+	if l.memory < enough {
+		l.app.ui.warnf("--memory leaves room for %s, fewer than are kept otherwise, which may change what records are joined; with --memory %d it would not", plural(most, "candidate pair"), (enough+1<<20-1)>>20)
 	}
 	o.MaxPairs = most
 	return nil
