@@ -73,6 +73,7 @@ type LinkedManifest struct {
 	Persons  int             `json:"persons"`
 	Records  int             `json:"records"`
 	Rules    LinkedRules     `json:"rules"`
+	Blocking *LinkedBlocking `json:"blocking,omitempty"` // where not every pair was compared, or there are more than a borough has
 	Evidence *LinkedEvidence `json:"evidence,omitempty"` // where records have several filters or exact keys
 	Previous *LinkedPrevious `json:"previous,omitempty"` // where it was added to an earlier linkage
 	Files    []LinkedFile    `json:"files"`              // the tables, with their digests
@@ -146,6 +147,27 @@ type LinkedEstimate struct {
 type LinkedRules struct {
 	SameParty int `json:"same_party"`
 	TooLarge  int `json:"too_large"`
+}
+
+// LinkedBlocking says which pairs were compared.
+type LinkedBlocking struct {
+	Method string      `json:"method"`
+	Asked  bool        `json:"asked_for"`
+	Pairs  uint64      `json:"pairs"` // all that there are; pairs_compared counts a pair as often as it met
+	LSH    []LinkedLSH `json:"lsh,omitempty"`
+	// Loss is the expected share of links that were lost by it, at the threshold, as seen on
+	// Links pairs of a sample that was held against everybody. Not of the method none.
+	Loss  *float64 `json:"expected_loss,omitempty"`
+	Links int      `json:"expected_from_links,omitempty"`
+	Basis string   `json:"basis"`
+}
+
+// LinkedLSH is how a filter brought pairs together: records that agree in Places bits of it,
+// in any of Tables draws of places.
+type LinkedLSH struct {
+	Filter string `json:"filter"`
+	Places int    `json:"places"`
+	Tables int    `json:"tables"`
 }
 
 // LinkedEvidence says how several filters and exact keys were weighed against each other.

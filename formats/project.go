@@ -19,6 +19,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"cohortlink/linkage"
 )
 
 // Kinds of a need.
@@ -91,6 +93,7 @@ type ProjectFilter struct {
 type ProjectLinkage struct {
 	Threshold string // "auto", or a number above 0 and at most 1 as it was written, such as "0.85": a binary fraction would not be exact
 	PersonIDs string // "shared" or "per-party"
+	Blocking  string // which pairs are compared, one of linkage.BlockMethods; "": linkage's own choice
 }
 
 // ProjectNeed is a need that parties may declare about their records.
@@ -447,7 +450,7 @@ func (p *Project) readFilter(y *yamlReader, n ast.Node) ProjectFilter {
 }
 
 func (p *Project) readLinkage(y *yamlReader, n ast.Node) {
-	s := y.section(n, "linkage", "threshold", "person_ids")
+	s := y.section(n, "linkage", "threshold", "person_ids", "blocking")
 	p.Linkage.Threshold = "auto"
 	if t := s["threshold"].value; t != nil {
 		p.Linkage.Threshold = y.text(t, "threshold")
@@ -456,6 +459,7 @@ func (p *Project) readLinkage(y *yamlReader, n ast.Node) {
 		}
 	}
 	p.Linkage.PersonIDs = y.choice(s["person_ids"].value, "person_ids", []string{"shared", "per-party"}, "shared")
+	p.Linkage.Blocking = y.choice(s["blocking"].value, "blocking", linkage.BlockMethods, "")
 }
 
 // CheckThreshold refuses a threshold that is neither "auto" nor a decimal number above 0 and at most 1, of at most 9 decimals.

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"cohortlink/linkage"
 	"cohortlink/linkage/cohort"
 )
 
@@ -157,6 +158,7 @@ func TestProjectMistakes(t *testing.T) {
 		{"threshold: 0.850", "threshold: 0.000", `project.yaml line 23: threshold must be auto, or a number above 0 and at most 1, such as 0.85`},
 		{"threshold: 0.850", "threshold: 1.01", `project.yaml line 23: threshold must be auto, or a number above 0 and at most 1, such as 0.85`},
 		{"person_ids: per-party", "person_ids: per_party", `project.yaml line 24: person_ids is not known; did you mean "per-party"? (known: shared, per-party)`},
+		{"person_ids: per-party", "blocking: surname", `project.yaml line 24: blocking is not known (known: none, lsh, exact, lsh+exact)`},
 		{"name: frailty", "name: sex", `project.yaml line 26: "sex" is a field already; a need must have a name of its own`},
 		{"kind: yes-no", "kind: yes-no, values: [a]", `project.yaml line 26: only a category has values`},
 		{"values: [0-17, 18-64, 65]", "values: [a, a]", `project.yaml line 27: value 2 is there twice`},
@@ -405,7 +407,7 @@ func drawProject(t *rapid.T) *Project {
 	if p.Fields != nil && rapid.Bool().Draw(t, "exact") {
 		p.Encoding.Exact = fields.Draw(t, "keys")
 	}
-	p.Linkage = ProjectLinkage{rapid.SampledFrom([]string{"auto", "0.1", "1", "0.850", "1.0"}).Draw(t, "threshold"), rapid.SampledFrom([]string{"shared", "per-party"}).Draw(t, "ids")}
+	p.Linkage = ProjectLinkage{rapid.SampledFrom([]string{"auto", "0.1", "1", "0.850", "1.0"}).Draw(t, "threshold"), rapid.SampledFrom([]string{"shared", "per-party"}).Draw(t, "ids"), rapid.SampledFrom(append(linkage.BlockMethods, "")).Draw(t, "blocking")}
 	if rapid.Bool().Draw(t, "noise") {
 		budget := cohort.Epsilon(rapid.IntRange(1, int(cohort.MaxEpsilon)).Draw(t, "budget"))
 		for i, need := range p.Needs {

@@ -50,6 +50,9 @@ func FormatProject(p *Project) ([]byte, error) {
 	line("linkage:")
 	line("  threshold: %s", yamlText(p.Linkage.Threshold))
 	line("  person_ids: %s", yamlText(p.Linkage.PersonIDs))
+	if p.Linkage.Blocking != "" {
+		line("  blocking: %s", yamlText(p.Linkage.Blocking))
+	}
 	line("")
 	line("# What parties may declare about their records beside the filters, never inside them: yes-no or category. Without needs nothing but filters")
 	line("# leaves a party.")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -57,17 +56,17 @@ func (r *run) keysOf(parties []Party) [][]ExactKey {
 // than a missing value does, and their pairs would be as many as their square.
 const mostSharing = 100
 
-// fill adds the pairs that exact keys bring together, and works out what every witness
-// says of every pair.
-func (c *candidates) fill(ctx context.Context, layers []*run, keys [][]ExactKey, m *model) error {
+// fill adds the pairs that exact keys bring together, unless they are to bring none, and
+// works out what every witness says of every pair.
+func (c *candidates) fill(ctx context.Context, layers []*run, keys [][]ExactKey, m *model, bring bool) error {
 	r := layers[0]
 	shared := make([][]uint8, len(keys)) // of each key and record: agree, or how many share it
 	for k, of := range keys {
-		shared[k] = c.byKey(r, of, m.keys[k])
+		shared[k] = c.byKey(r, of, m.keys[k], bring)
 	}
 	c.sort()
 	if len(c.a) > r.MaxPairs {
-		return fmt.Errorf("%d pairs are worth weighing, more than %d: allow more candidate pairs", len(c.a), r.MaxPairs)
+		return &TooManyPairsError{Most: r.MaxPairs}
 	}
 	for range layers {
 		c.scores = append(c.scores, make([]float32, len(c.a)))
@@ -135,7 +134,7 @@ func (r *run) filterOf(record int32) []uint64 {
 // byKey adds the pairs that have a value of one exact key in common, and returns of each
 // record how shared its value is. It counts the values in key, and blanks those that too
 // many records share.
-func (c *candidates) byKey(r *run, of []ExactKey, key *exactKey) []uint8 {
+func (c *candidates) byKey(r *run, of []ExactKey, key *exactKey, bring bool) []uint8 {
 	shared := make([]uint8, len(of))
 	order := make([]int32, 0, len(of))
 	for i := range of {
@@ -168,6 +167,9 @@ func (c *candidates) byKey(r *run, of []ExactKey, key *exactKey) []uint8 {
 			for _, i := range group {
 				of[i] = ExactKey{}
 			}
+			continue
+		}
+		if !bring {
 			continue
 		}
 		for x, a := range group {

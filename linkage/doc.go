@@ -12,7 +12,8 @@
 //     Its best and second-best scores tell how high strangers score (null.go),
 //     hence the threshold and an estimate of precision and recall (threshold.go).
 //  2. Every pair is compared, in tiles on all cores, and those above a floor a
-//     little under the threshold are kept (scan.go).
+//     little under the threshold are kept (scan.go). Beyond a borough, or where it is
+//     asked for, those alone that filters or exact keys bring together (block.go, lsh.go).
 //  3. Pairs that reach the threshold are joined to persons, at most one record
 //     of each deduplicated party to a person (persons.go).
 //

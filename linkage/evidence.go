@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"cohortlink/linkage/overlap"
 )
 
 // A Filter says what a further filter of each record is, beside the first.
@@ -73,33 +75,41 @@ func linkEvidence(ctx context.Context, parties []Party, o Options) (*Result, err
 	}
 	m := &model{}
 	c := &candidates{}
-	var compared uint64
 	budget := min(float64(layers[0].MaxPairs)/2, max(200_000, 10*float64(len(layers[0].ones)))) / float64(len(layers))
-	for _, r := range layers {
+	sampled := make([]layer, len(layers))
+	floors := make([]overlap.Ratio, len(layers))
+	for i, r := range layers {
 		s, err := r.sample(ctx)
 		if err != nil {
 			return nil, err
 		}
 		null := newNullModel(s, nil)
-		if floor, ok := s.candidateFloor(null.choose(nil).Score(), budget); ok {
-			pairs, n, err := r.scan(ctx, floor)
-			if err != nil {
-				return nil, err
-			}
-			compared += n
-			for _, p := range pairs {
-				c.a, c.b = append(c.a, p.A), append(c.b, p.B)
-			}
-		}
+		sampled[i] = layer{run: r, sample: s, threshold: null.choose(nil).Score()}
+		floors[i], sampled[i].brings = s.candidateFloor(sampled[i].threshold, budget)
 		m.filters = append(m.filters, newWitness(s, null))
 		m.pairs, m.matches = s.above[0], max(m.matches, null.total)
 	}
 	first := layers[0]
 	keys := first.keysOf(parties)
+	blocks, err := plan(sampled, keys, o.Blocking)
+	if err != nil {
+		return nil, err
+	}
+	var compared uint64
+	for i := range sampled {
+		pairs, n, err := sampled[i].compareAll(ctx, i, blocks, floors[i])
+		if err != nil {
+			return nil, err
+		}
+		compared += n
+		for _, p := range pairs {
+			c.a, c.b = append(c.a, p.A), append(c.b, p.B)
+		}
+	}
 	for range o.Exact {
 		m.keys = append(m.keys, &exactKey{m: 0.9})
 	}
-	if err := c.fill(ctx, layers, keys, m); err != nil {
+	if err := c.fill(ctx, layers, keys, m, blocks.keys); err != nil {
 		return nil, err
 	}
 	m.matches = max(m.matches, 0.5)
@@ -107,7 +117,12 @@ func linkEvidence(ctx context.Context, parties []Party, o Options) (*Result, err
 	m.overlapping(layers)
 	rivals := c.rivals(first)
 	m.fit(ctx, c, rivals)
-	return first.settle(ctx, c, m, rivals, compared)
+	res, err := first.settle(ctx, c, m, rivals, compared)
+	if err != nil {
+		return nil, err
+	}
+	res.blocked(blocks, nil, nil)
+	return res, nil
 }
 
 // newLayers makes a run for each filter. All number records alike.

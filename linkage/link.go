@@ -40,8 +40,9 @@ type Options struct {
 	// Previous is an earlier linkage. All its records are among the parties' again, with the
 	// filters of then, and are not compared with each other again (previous.go). May be nil.
 	Previous *Result
-	Workers  int // 0: one for each core
-	MaxPairs int // candidate pairs kept at most; 0: DefaultMaxPairs
+	Blocking Blocking // which pairs are compared (block.go)
+	Workers  int      // 0: one for each core
+	MaxPairs int      // candidate pairs kept at most; 0: DefaultMaxPairs
 	// Progress is told the pairs compared so far, from any goroutine, about ten times
 	// a second or less. May be nil.
 	Progress func(stage string, done, total uint64)
@@ -68,7 +69,8 @@ type Result struct {
 	Pairs   []Pair // candidate pairs, best first
 	Threshold
 	Floor    float64 // pairs below were not kept
-	Compared uint64  // pairs compared
+	Compared uint64  // comparisons made: with blocking, a pair as often as it meets
+	Plan     Plan    // which pairs were compared
 	Rules    RuleCounts
 	Evidence *Evidence // where records have several filters or exact keys
 	namers   []int32   // of each person: the record that its ID is made of, where Follow chose it
@@ -142,11 +144,22 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	pairs, compared, err := r.scan(ctx, floor)
+	layers := []layer{{r, sample, chosen.Score(), true}}
+	blocks, err := plan(layers, nil, r.Blocking)
 	if err != nil {
 		return nil, err
 	}
-	return r.result(ctx, pairs, r.refine(sample, pairs, chosen, floor, choose), floor, compared)
+	pairs, compared, err := layers[0].compareAll(ctx, 0, blocks, floor)
+	if err != nil {
+		return nil, err
+	}
+	res, err := r.result(ctx, pairs, r.refine(sample, pairs, chosen, floor, choose), floor, compared)
+	if err != nil {
+		return nil, err
+	}
+	layers[0].threshold = res.Score()
+	res.blocked(blocks, layers, nil)
+	return res, nil
 }
 
 // refine chooses the threshold again where a party may hold a person twice. The first

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"cohortlink/linkage/overlap"
 )
@@ -52,12 +53,16 @@ type sample struct {
 	above [grid + 2]float64
 	// budget is how many of them are worth holding, where the threshold allows that.
 	budget float64
+	rate   float64 // pairs compared in a second
 }
 
 // budget is a small multiple of the records: more pairs are strangers' nearly all.
-func (r *run) budget() float64 {
+func (r *run) budget() float64 { return min(float64(r.MaxPairs)/2, ample(len(r.ones))) }
+
+// ample is the budget where nothing bounds it.
+func ample(records int) float64 {
 	const perRecord = 10
-	return min(float64(r.MaxPairs)/2, max(200_000, perRecord*float64(len(r.ones))))
+	return max(200_000, perRecord*float64(records))
 }
 
 // least is the lowest step with no more pairs than are worth holding.
@@ -78,6 +83,7 @@ type look struct {
 	weight         float64
 	best           []best // of each sampled record, best first, at most ranks
 	ones           []uint16
+	rows           []int32 // of a: the sampled records
 	perRow         int
 	sampled        int
 }
@@ -92,10 +98,11 @@ func (l *look) of(i int) []best { return l.best[i*l.perRow:][:l.perRow] }
 
 // sampleBudget is how many pairs a sample compares at least, where there are so
 // many: two hundred million take well under a second with AVX-512, two in plain Go.
-// Larger runs sample one pair in a hundred.
+// Larger runs sample one pair in a hundred, and those beyond a borough as many as it.
 const (
 	sampleBudget = 200_000_000
 	sampleShare  = 100
+	mostSample   = 2 * BoroughPairs / sampleShare // pairs are seen from both of their sides
 )
 
 // sample holds records evenly drawn from each party against all other parties.
@@ -110,7 +117,7 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 			}
 		}
 	}
-	share := min(1, max(sampleBudget, pairs/sampleShare)/max(pairs, 1))
+	share := min(1, min(max(sampleBudget, pairs/sampleShare), mostSample)/max(pairs, 1))
 
 	s := &sample{cuts: r.cuts(), budget: r.budget()}
 	type job struct {
@@ -137,6 +144,7 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 		}
 	}
 
+	began := time.Now()
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	var failed atomic.Pointer[error]
@@ -161,8 +169,10 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	took := time.Since(began).Seconds()
 	for _, j := range jobs {
 		s.looks = append(s.looks, *j.look)
+		s.rate += float64(j.look.sampled) * float64(j.look.size) / max(took, 1e-9)
 		for k, n := range j.counts {
 			// Every pair is seen from both of its sides.
 			s.above[k] += n * j.look.weight / 2
@@ -190,7 +200,7 @@ func (r *run) cuts() (cuts [strata - 1]uint16) {
 // seen yet.
 func (r *run) newLook(a, b, size int, rows []int32) look {
 	n, m := len(r.parties[a].ids), len(rows)
-	l := look{a: a, b: b, cleanA: r.parties[a].clean, cleanB: r.parties[b].clean, size: size, weight: float64(n) / float64(m), perRow: 2, sampled: m}
+	l := look{a: a, b: b, cleanA: r.parties[a].clean, cleanB: r.parties[b].clean, size: size, weight: float64(n) / float64(m), rows: rows, perRow: 2, sampled: m}
 	if !r.parties[b].clean {
 		l.perRow = ranks
 	}

@@ -103,13 +103,19 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 		})
 	}
 	wg.Wait()
+	pairs, err := r.gather(ctx, known, found, kept.Load(), floor)
+	return pairs, total, err
+}
+
+// gather puts what was found in the order of pairs, best first.
+func (r *run) gather(ctx context.Context, known []Pair, found [][]Pair, kept int64, floor overlap.Ratio) ([]Pair, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	if kept.Load() > int64(r.MaxPairs) {
-		return nil, 0, fmt.Errorf("more than %d pairs score %.4g or more: raise the threshold, or allow more candidate pairs", r.MaxPairs, value(floor))
+	if kept > int64(r.MaxPairs) {
+		return nil, &TooManyPairsError{r.MaxPairs, value(floor)}
 	}
-	pairs := append(make([]Pair, 0, kept.Load()), known...)
+	pairs := append(make([]Pair, 0, kept), known...)
 	for i := range found {
 		pairs = append(pairs, found[i]...)
 		found[i] = nil
@@ -117,7 +123,39 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 	slices.SortFunc(pairs, func(x, y Pair) int {
 		return cmp.Or(cmp.Compare(y.Score, x.Score), cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B))
 	})
-	return pairs, total, nil
+	return pairs, nil
+}
+
+// TooManyPairsError is that more candidate pairs were found than may be held.
+type TooManyPairsError struct {
+	Most  int     // that may be held
+	Floor float64 // the score that they have, or more; 0 of pairs that are to be weighed
+}
+
+func (e *TooManyPairsError) Error() string {
+	if e.Floor == 0 {
+		return fmt.Sprintf("more than %d pairs are worth weighing: allow more candidate pairs", e.Most)
+	}
+	return fmt.Sprintf("more than %d pairs score %.4g or more: raise the threshold, or allow more candidate pairs", e.Most, e.Floor)
+}
+
+// compareAll finds the pairs of filter number i at or above the floor, best first, as
+// planned, and says how many comparisons that took.
+func (l *layer) compareAll(ctx context.Context, i int, b *blocks, floor overlap.Ratio) ([]Pair, uint64, error) {
+	switch {
+	case !l.brings:
+		return nil, 0, nil
+	case b.Method == BlockNone:
+		return l.scan(ctx, floor)
+	case b.lsh[i] == nil:
+		return nil, 0, nil
+	}
+	pairs, compared, err := l.scanBuckets(ctx, floor, b.lsh[i], b.LSH[i].Expected)
+	if err != nil {
+		return nil, 0, err
+	}
+	pairs, more, err := l.complete(ctx, pairs, l.threshold, floor)
+	return pairs, compared + more, err
 }
 
 // parts are the records of each party that has any, cut in two where some are old.

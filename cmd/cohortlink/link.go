@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ import (
 
 func newLink(a *app) *cobra.Command {
 	var l linkRun
+	var memory int
 	cmd := &cobra.Command{
 		Use:   "link FILE...",
 		Short: "Link the parties' filters: who is the same person",
@@ -53,16 +55,24 @@ Sealed filters are opened with the unit's identity, and each must be signed by t
 key that the file of partners has for its party. What was linked is noted beside the
 identity (unit.seen), so that a file that its party has replaced is not linked again.
 
+Every pair is compared up to 200 billion of them: fifteen parties with 630,000 records.
+Above that, or with --blocking, only pairs that agree in many places of their filters
+(LSH), or in an exact key, are: what share of links is expected to be lost by that is
+worked out from a sample, kept under --blocking-loss, and told. Encodings that harden
+filters more bring fewer pairs together; where comparing every pair is cheaper, that
+is done, or said.
+
 The same files give the same persons, in whatever order they are named and on
-however many cores.
+however many cores; with LSH only if the secret is the same, too.
 ` + exitHelp,
 		Example: `  cohortlink link *.filters --identity unit.identity --partners unit.partners -o linked
   cohortlink link *.filters --identity unit.identity --partners unit.partners --threshold 0.82 -o linked
+  cohortlink link *.filters --blocking lsh --memory 4096 -o linked
   cohortlink link council.json gp-03=clks.bin -o linked
   cohortlink link --previous linked council.filters ccg.filters gp-03.filters -o linked-2`,
 		Args: args(1, -1, "at least one filters file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l.app, l.files, l.random = a, expand(args), rand.Reader
+			l.app, l.files, l.random, l.memory = a, expand(args), rand.Reader, int64(memory)<<20
 			_, err := l.run(cmd.Context())
 			return err
 		},
@@ -75,11 +85,14 @@ however many cores.
 	f.BoolVar(&l.unit.older, "accept-older", false, "link filters though their party has replaced them by newer ones")
 	f.StringVar(&l.threshold, "threshold", "", "\"auto\", or the score that a link needs, such as 0.85; with several filters or exact keys 0.5 is even odds (default: the project's, or auto)")
 	f.StringVarP(&l.out, "out", "o", "linked", "the folder to write")
-	f.IntVar(&l.workers, "workers", 0, "goroutines (default: one for each core)")
+	f.IntVar(&l.workers, "workers", 0, "cores to work on at most (default: all)")
+	f.IntVar(&memory, "memory", 0, "how many MiB of memory to take at most (default: what it takes); with less, fewer candidate pairs are kept")
 	f.IntVar(&l.maxPairs, "max-pairs", linkage.DefaultMaxPairs, "candidate pairs held at most, 16 bytes each")
 	f.IntVar(&l.clkBits, "clk-bits", 0, "the length of the CLKs in a binary file (default: as in the other files)")
 	f.StringArrayVar(&l.clean, "clean", nil, "a party that sends CLKs and has no person twice; repeat for each (default: as the project says)")
 	f.StringVar(&l.previous, "previous", "", "an earlier linked folder, to add files to: its own files are given again, and not compared with each other")
+	f.StringVar(&l.blocking, "blocking", "", fmt.Sprintf("which pairs are compared: %s (default: the project's; or none up to %s pairs, and above that lsh+exact, where it pays)", strings.Join(linkage.BlockMethods, ", "), short(linkage.BoroughPairs)))
+	f.Float64Var(&l.blockingLoss, "blocking-loss", linkage.DefaultBlockingLoss, "the share of links that LSH may be expected to lose")
 	f.StringVar(&l.anonlink, "anonlink", "", "also write the candidate pairs and the groups in anonlink's formats, into this folder")
 	f.BoolVar(&l.json, "json", false, "print the manifest")
 	return cmd
@@ -91,9 +104,12 @@ type linkRun struct {
 	project, threshold, out string
 	unit                    unit
 	workers, maxPairs       int
+	memory                  int64 // bytes; 0: as many as it takes
 	json                    bool
 	random                  io.Reader
 	anonlink, previous      string // folders
+	blocking                string
+	blockingLoss            float64
 
 	clkBits  int                   // of a CLK in a binary file; 0: as in the other files
 	clean    []string              // parties that send CLKs and have no person twice
@@ -101,12 +117,22 @@ type linkRun struct {
 }
 
 func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
+	if err := l.checkFlags(); err != nil {
+		return nil, err
+	}
+	if l.workers > 0 {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(l.workers))
+	}
+	unlimited, err := l.limitMemory()
+	if err != nil {
+		return nil, err
+	}
+	defer unlimited()
 	ui := l.app.ui
 	settings := formats.ProjectLinkage{Threshold: "auto", PersonIDs: "shared"}
 	schema := ""
 	var p *formats.Project
 	if l.project != "" {
-		var err error
 		if p, err = formats.ReadProject(l.project); err != nil {
 			return nil, err
 		}
@@ -119,6 +145,9 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	}
 	if l.threshold != "" {
 		settings.Threshold = l.threshold
+	}
+	if l.blocking != "" {
+		settings.Blocking = l.blocking
 	}
 	if err := l.unit.open(l.app, p, l.project); err != nil {
 		return nil, err
@@ -164,6 +193,16 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 		}
 	}
 
+	letGo(files, previous)
+	if err := l.fit(parties, &options); err != nil {
+		return nil, l.hinted(err)
+	}
+	secret, err := l.secret(previous)
+	if err != nil {
+		return nil, err
+	}
+	options.Blocking = linkage.Blocking{Method: settings.Blocking, Loss: l.blockingLoss, Secret: secret, Planned: l.tellPlan}
+
 	meters := map[string]*meter{"sample": ui.meter("look at a sample", "looks"), "compare": ui.meter("compare", "pairs")}
 	options.Progress = func(stage string, done, total uint64) { meters[stage].set(done, total) }
 	if len(parties) == 1 {
@@ -174,13 +213,9 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 		m.done()
 	}
 	if err != nil {
-		return nil, err
+		return nil, l.hinted(err)
 	}
 
-	secret, err := l.secret(previous)
-	if err != nil {
-		return nil, err
-	}
 	m := manifestOf(files, res, settings)
 	l.noteCLKs(m)
 	if err := previous.follow(res, m, l.threshold != ""); err != nil {
@@ -320,6 +355,7 @@ func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings form
 		})
 	}
 	m.Needs = needsOf(files)
+	m.Blocking = blockingOf(&files[0].Manifest, res)
 	m.Evidence = evidenceOf(&files[0].Manifest, res)
 	return m
 }
@@ -603,6 +639,7 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 	if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
 		l.tellEstimate(&m.Estimate)
 	}
+	l.tellBlocking(m)
 	l.tellEvidence(m)
 	l.tellPrevious(m)
 	if m.Rules.TooLarge > 0 {

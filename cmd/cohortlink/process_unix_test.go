@@ -258,3 +258,41 @@ func TestMillionRowsMemory(t *testing.T) {
 		t.Errorf("a million rows took %d MiB", peak)
 	}
 }
+
+// Link keeps to --memory, whether the pairs that it would hold fit in or not.
+func TestLinkMemory(t *testing.T) {
+	if testing.Short() || runtime.GOOS != "linux" {
+		t.Skip("links millions of candidate pairs, and reads the peak as Linux counts it")
+	}
+	in := t.TempDir()
+	extract := bulkExtract(t, in, 1_800)
+	for i, p := range []string{"a", "b"} {
+		mustHash(t, hashRun{extract: extract, project: filepath.Join(in, "project.yaml"), party: p, key: filepath.Join(in, "project.key"), out: in, random: seeded(byte(20 + i))})
+	}
+	for _, c := range []struct {
+		memory int // MiB
+		code   int
+		says   string
+	}{
+		{0, exitDone, ""},
+		{360, exitDone, ""},
+		{200, exitFailed, "larger --memory or --max-pairs"},
+	} {
+		args := []string{"link", filepath.Join(in, "a.filters"), filepath.Join(in, "b.filters"), "--threshold", linkMemoryThreshold, "--workers", "1", "--memory", fmt.Sprint(c.memory), "-o", filepath.Join(in, fmt.Sprint("linked-", c.memory))}
+		cmd := exec.Command(program, args...)
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		cmd.Run()
+		peak := int(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10) // getrusage(2): KiB on Linux
+		t.Logf("--memory %d: at most %d MiB", c.memory, peak)
+		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(errs.String(), c.says) {
+			t.Errorf("--memory %d: exit code %d\n%s", c.memory, code, &errs)
+		}
+		if c.memory > 0 && peak > c.memory {
+			t.Errorf("--memory %d: it took %d MiB", c.memory, peak)
+		}
+	}
+}
+
+// linkMemoryThreshold lets nearly every two records in: three million pairs.
+const linkMemoryThreshold = "0.1"
