@@ -292,7 +292,7 @@ func TestSealLengths(t *testing.T) {
 func linksFile(t failer) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	l := &Links{[]RecordID{{1}, {2}}, []PersonID{{7}, {7}}}
+	l := &Links{Records: []RecordID{{1}, {2}}, Persons: []PersonID{{7}, {7}}}
 	answers := someFilters().Header
 	answers.Seal, answers.Signer = sealAge, strings.Repeat("77", 32) // as it came: sealing again must not care
 	if err := SealLinks(&b, answers, l, testParty().Public().Recipient, testUnit()); err != nil {

@@ -17,6 +17,8 @@ type record struct {
 	sex      byte // 'M', 'F', 0: blank
 	postcode string
 	nhs      string
+	address  string // these two where Settings.Addresses are there
+	uprn     string
 	quintile int
 	age      int // at the snapshot
 	needs    needs
@@ -254,6 +256,9 @@ func (f *folk) record(r *rand.Rand, pt *party, q *person, household []person, as
 	}
 	f.spoilPostcode(r, pt, &rec, hit)
 	f.spoilNHS(r, pt, household, &rec, hit)
+	if f.s.Addresses != nil {
+		f.address(pt, at, why.has(duplicate), &rec)
+	}
 	return rec
 }
 
