@@ -6,17 +6,17 @@ type LinkedHouseholds struct {
 	Households int     `json:"households"`
 	Persons    int     `json:"persons"` // whose household is known, if only as one of one person
 	Unknown    int     `json:"persons_unknown"`
-	Moved      int     `json:"persons_with_several_homes"`  // whose records disagree about where they live
-	Threshold  float64 `json:"threshold"`                   // score of two filters of one home
-	Chosen     string  `json:"chosen"`                      // how, in words
-	Compared   uint64  `json:"pairs_compared"`              // of filters
-	ByKey      int     `json:"persons_joined_by_exact_key"` // who share the key of their home with another
-	TooLarge   int     `json:"too_large"`                   // groups taken apart, being larger than a household without exact evidence can be
-	// What the filters alone are worth, as pairs of persons whose homes both have an exact
-	// key show; nil where these are too few.
-	Precision *float64        `json:"filter_precision,omitempty"`
-	Recall    *float64        `json:"filter_recall,omitempty"`
-	Judged    int             `json:"pairs_judged"` // pairs of one key, and pairs of two that reach the threshold
+	Moved      int     `json:"persons_with_several_homes"` // whose records disagree about where they live
+	Threshold  float64 `json:"threshold"`                  // score of two filters of one home
+	Basis      string  `json:"basis"`                      // how they were formed, in words
+	Compared   uint64  `json:"pairs_compared"`             // of filters
+	ByKey      int     `json:"joined_by_exact_key"`        // households of several surnames, joined by the key of their home
+	Disputed   int     `json:"homes_disputed"`             // keys of homes that several families have, of which some may have left
+	TooLarge   int     `json:"too_large"`                  // families taken apart, being larger than a household without exact evidence can be
+	// Precision is the share of pairs of persons with alike filters whose homes have the
+	// same key, of the Judged pairs whose homes both have one; nil where there are none.
+	Precision *float64        `json:"filter_precision"`
+	Judged    int             `json:"pairs_judged"`
 	Sizes     []LinkedSizes   `json:"sizes"`
 	Encoding  string          `json:"encoding,omitempty"` // of the filters; "" where homes have keys alone
 	Exact     []string        `json:"exact"`              // names of exact keys of homes

@@ -16,8 +16,9 @@ import (
 //
 // What tells households apart is not what tells people apart. Next door has the same
 // postcode, the same street and nearly the same UPRN, and in a village the same surname; what
-// differs is one number. And those who live together may have three surnames. Hence the
-// kinds below: a number in an address weighs as much as its street, a surname little, and a
+// differs is one number. And a home's records are those of its former people too, since many
+// are years old: a surname at an address says much more than an address. Hence the
+// kinds below: a number in an address weighs as much as its street, and a
 // UPRN, one of twelve digits that neighbours share but for the last, is compared as a
 // whole or not at all.
 
@@ -31,11 +32,12 @@ const householdVersion = "household/1"
 // householdKinds says how fields are cut and weighed in a household's filter. The weights
 // that a project gives its fields are for persons.
 //
-// Where all fields are there, two members of different surnames are alike by 7/8, two forms
-// of an address, with and without the number of the flat, by 16/19, and neighbours of one
-// surname by about 5/8.
+// Where all fields are there, records of one home share .87 of their tokens where one
+// lacks the number of the flat and .91 where the surname has a slip; those of two surnames at
+// one address .7, and neighbours of one surname about .73. The unit goes by that
+// (linkage, homeLikeness).
 var householdKinds = map[norm.Kind]kind{
-	norm.Name:     {bigrams, 7, 1000},
+	norm.Name:     {bigrams, 7, 3000},
 	norm.Postcode: {positioned, 6, 2000},
 	norm.Text:     {addressTokens, 20, 5000},
 }

@@ -7,28 +7,28 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // Households are persons who live together. A record may say where its person lives: by a
 // filter of surname and address, by an exact key of the property, or both.
 //
-// The obvious way, to join persons who share any of their records' addresses, glues the
-// borough together: records are years old, so that a family's former home is another's
-// present one, and so on down the street. So each person is given one home first
-// (homes.go), by the records that agree about it. Then:
+// The obvious way, to join persons who share an address, glues the borough together. Records
+// are years old, so that three in ten have an address that its person has left, and others
+// live there now. Among invented people, four in ten of the pairs joined so were wrong. Hence:
 //
-//   - Persons whose homes have the same key live together.
-//   - Where a home has no key, its filters speak: the more alike two homes are on average,
-//     the earlier they are joined, while that reaches the threshold (Persons). A
-//     household has one key at most, so that neighbours with a key each stay apart however
-//     alike their addresses are.
-//   - A group of more than mostInHousehold persons is no household unless one key says so: a
-//     hostel, a block whose flats were left out, an office's address in place of those who
-//     are cared for. Of these, only persons with equal filters stay together, and those of
-//     one key.
-//
-// The threshold needs no truth where enough homes have keys: among these the keys tell which
-// filters are of one home, and the score is chosen that tells it best (judge).
+//   - Each person gets one home first, of those that the person's records name: that which
+//     most others of the surname have too (homes.go). Families move together, and so choose alike.
+//   - Persons are a family whose homes' filters are alike, surname and address both: the
+//     two groups most alike on average are joined first, while that reaches a threshold
+//     (homeScore, Persons). Homes whose keys differ are never alike.
+//   - Families of one key, whatever their surnames, are one household if both are sure:
+//     all records of a family that say where its persons live, two or more, say the
+//     same. Else one of them may have left, and they stay apart.
+//   - A family of more than mostInHousehold persons is none: a hostel, or a block whose flats
+//     were left out. Only persons with equal filters stay together in it. A household
+//     that one key vouches for may be of any size.
 
 // Homes is what the records of a Result say of where their persons live, in the order of
 // their numbers.
@@ -48,14 +48,15 @@ type Households struct {
 	Of        []int32 // of each person: the household; -1: no record says where the person lives
 	N         int     // households; they are numbered by their first persons
 	Threshold float64 // score of filters of one home
-	// Judged says that the threshold was chosen by homes that have keys: by so many pairs of
-	// persons with one key. 0: there were too few, and it is homeScore.
-	Judged            int
-	Precision, Recall float64 // of the filters alone, among those pairs; NaN where they were too few
-	Compared          uint64  // pairs of filters
-	ByKey             int     // persons who share the key of their home with another
-	Moved             int     // persons whose records disagree about where they live
-	TooLarge          int     // groups taken apart
+	Compared  uint64  // pairs of filters
+	// Precision is the share of pairs of persons of alike filters whose homes have the same
+	// key, of the Judged pairs whose homes both have one; NaN where there are none.
+	Precision float64
+	Judged    int
+	ByKey     int // households of several families that share a key
+	Disputed  int // keys of which several families are left apart
+	Moved     int // persons whose records disagree about where they live
+	TooLarge  int // families taken apart
 	// Agrees is, for each party, how often its records have a person's home where those of
 	// other parties have it; NaN where none can be compared.
 	Agrees []float64
@@ -66,16 +67,37 @@ type Households struct {
 // twelve leave room for it to be counted with members who have moved on.
 const mostInHousehold = 12
 
-// homeScore is the threshold where too few homes have keys. By the weights of
-// hashing's household filter (7/8 for members of different surnames, 16/19 for an address
-// with and without its flat, about 5/8 for neighbours of one surname) it lies between what
-// is one home and what is not; and it is above what chance makes of strangers' hardened
-// filters of 1,024 bits or more.
-const homeScore = 0.82
+// homeLikeness is the share of tokens that filters of one home have in common at least, by
+// the weights of hashing's household filter: .87 where one lacks the number of the flat, .91
+// where the surname has a slip, but .7 for two surnames at one address and .73 for neighbours
+// of one surname. That is known beforehand, so that neither truth nor luck is needed.
+const homeLikeness = 0.80
 
-// fewestJudged is how many pairs of persons with one key are needed to choose a threshold by:
-// with fewer, one in seven more or less would be chance.
-const fewestJudged = 200
+// homeScore is the score of two filters whose records share homeLikeness. Of a Bloom filter with a
+// share p of its bits set, that is more: bits that differ are fewer than tokens, since some
+// are set by other tokens already. Two filters of fill p that share l of their insertions
+// differ in 2(u-u^(2-l)) of the bits, u = 1-p, and score 1 less that over 2p, whether
+// by Dice or by an estimate of it (similarity.go).
+func homeScore(similarity string, fill float64) float64 {
+	name, rest, _ := strings.Cut(similarity, ":")
+	args := strings.Split(rest, ":")
+	switch name {
+	case "sketch": // the cosine is the share itself
+		return homeLikeness
+	case "xor":
+		if p, err := strconv.ParseFloat(args[min(1, len(args)-1)], 64); err == nil {
+			fill = p
+		}
+	case "noise":
+		if f, err := strconv.ParseFloat(args[0], 64); err == nil {
+			fill = (fill - f/2) / (1 - f)
+		}
+	}
+	fill = min(0.99, max(0.01, fill))
+	unset := 1 - fill
+	score := 1 - (unset-math.Pow(unset, 2-homeLikeness))/fill
+	return math.Round(score*grid) / grid
+}
 
 // Households groups the persons of a result.
 func (r *Result) Households(ctx context.Context, h Homes) (*Households, error) {
@@ -83,26 +105,29 @@ func (r *Result) Households(ctx context.Context, h Homes) (*Households, error) {
 	if len(h.Bits) != n*h.Length/64 || h.Exact != nil && len(h.Exact) != n {
 		return nil, fmt.Errorf("%d records, with %d words of filters and %d exact keys of their households: there should be one of each for every record", n, len(h.Bits), len(h.Exact))
 	}
-	f, err := r.findHomes(&h)
+	f, err := r.readHomes(&h)
 	if err != nil {
 		return nil, err
 	}
-	out := &Households{Threshold: homeScore, Precision: math.NaN(), Recall: math.NaN(), Moved: f.moved, Agrees: f.agrees}
-	var pairs []Pair
-	floor := homeScore
+	out := &Households{Threshold: f.score, Precision: math.NaN()}
+	floor := f.score
 	if len(f.ids) > 1 {
-		if pairs, floor, out.Compared, err = f.compare(ctx, &h); err != nil {
+		if floor, out.Compared, err = f.compare(ctx, &h); err != nil {
 			return nil, err
 		}
+		out.Threshold = max(f.score, floor)
 	}
-	out.judge(f, pairs, max(floor, homeScore), floor)
-	f.group(out, pairs, floor)
+	f.choose(r, out.Threshold)
+	out.Moved, out.Agrees = f.moved, f.agrees
+	pairs := f.pairs()
+	out.judge(f, pairs)
+	out.join(f, out.families(f, pairs, floor))
 	return out, ctx.Err()
 }
 
-// compare scores the filters of all homes, and returns the pairs of persons at or above a
-// floor, each once with its best score, in the order of persons.
-func (f *homes) compare(ctx context.Context, h *Homes) (pairs []Pair, floor float64, compared uint64, err error) {
+// compare finds which filters are alike, and how much. The floor that it returns is the least that
+// was looked for.
+func (f *homes) compare(ctx context.Context, h *Homes) (floor float64, compared uint64, err error) {
 	o := Options{Length: h.Length, Similarity: h.Similarity, Workers: h.Workers, MaxPairs: h.MaxPairs}
 	if h.Progress != nil {
 		o.Progress = func(stage string, done, total uint64) {
@@ -113,207 +138,213 @@ func (f *homes) compare(ctx context.Context, h *Homes) (pairs []Pair, floor floa
 	}
 	run, err := newRun([]Party{{Name: "homes", IDs: f.ids, Bits: f.bits}}, o)
 	if err != nil {
-		return nil, 0, 0, err
+		return 0, 0, err
 	}
 	s, err := run.sample(ctx)
 	if err != nil {
-		return nil, 0, 0, err
+		return 0, 0, err
 	}
-	least := s.floor(homeScore)
+	least := s.floor(f.score)
 	near, compared, err := run.scan(ctx, least)
 	if err != nil {
-		return nil, 0, 0, err
-	}
-	add := func(a, b int32, score float64) {
-		if a != b {
-			pairs = append(pairs, Pair{min(a, b), max(a, b), score})
-		}
-	}
-	for _, in := range f.persons {
-		for i, a := range in {
-			for _, b := range in[i+1:] {
-				add(a, b, 1)
-			}
-		}
+		return 0, 0, err
 	}
 	row := run.parties[0].row
+	f.near = make([][]nearHome, len(f.ids))
 	for _, p := range near {
-		for _, a := range f.persons[row[p.A]] {
-			for _, b := range f.persons[row[p.B]] {
-				add(a, b, p.Score)
+		a, b := row[p.A], row[p.B]
+		f.near[a] = append(f.near[a], nearHome{b, p.Score})
+		f.near[b] = append(f.near[b], nearHome{a, p.Score})
+	}
+	return value(least), compared, nil
+}
+
+// pairs are the pairs of persons whose homes have filters that are near, each once with its
+// best score, in the order of persons.
+func (f *homes) pairs() []Pair {
+	var pairs []Pair
+	in := make([][]int32, len(f.ids)) // who has chosen a home with the filter
+	for p, filters := range f.chosen {
+		for _, n := range filters {
+			if f.persons[n] != nil {
+				in[n] = append(in[n], int32(p))
 			}
 		}
-		if len(pairs) > 2*run.MaxPairs {
-			return nil, 0, 0, fmt.Errorf("more than %d pairs of persons have homes that score %.4g or more: allow more candidate pairs", 2*run.MaxPairs, value(least))
+	}
+	for n, here := range in {
+		for i, a := range here {
+			for _, b := range here[i+1:] {
+				pairs = append(pairs, Pair{a, b, 1})
+			}
+		}
+		for _, to := range f.near[n] {
+			if to.filter < int32(n) {
+				continue
+			}
+			for _, a := range here {
+				for _, b := range in[to.filter] {
+					if a != b {
+						pairs = append(pairs, Pair{min(a, b), max(a, b), to.score})
+					}
+				}
+			}
 		}
 	}
 	slices.SortFunc(pairs, func(x, y Pair) int {
 		return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B), cmp.Compare(y.Score, x.Score))
 	})
-	pairs = slices.CompactFunc(pairs, func(x, y Pair) bool { return x.A == y.A && x.B == y.B })
-	return pairs, value(least), compared, nil
+	return slices.CompactFunc(pairs, func(x, y Pair) bool { return x.A == y.A && x.B == y.B })
 }
 
-// judge chooses the threshold with the best F1 among pairs of persons who both have a key
-// and a filter, one key being one home. Large homes are left out: their pairs would outnumber
-// all others.
-func (o *Households) judge(f *homes, pairs []Pair, otherwise, floor float64) {
-	o.Threshold = otherwise
-	size := make(map[ExactKey]int) // persons with a filter, by key
-	for p, key := range f.key {
-		if key != (ExactKey{}) && f.told[p] {
-			size[key]++
-		}
-	}
-	var all int
-	for _, n := range size {
-		if n <= mostInHousehold {
-			all += n * (n - 1) / 2
-		}
-	}
-	if all < fewestJudged {
-		return
-	}
-	var right, wrong [grid + 1]int
+// judge holds alike filters against keys, where both homes have one.
+func (o *Households) judge(f *homes, pairs []Pair) {
+	var right int
 	for _, p := range pairs {
 		a, b := f.key[p.A], f.key[p.B]
-		switch {
-		case a == ExactKey{} || b == ExactKey{} || size[a] > mostInHousehold || size[b] > mostInHousehold:
-		case a == b:
-			right[step(p.Score)]++
-		default:
-			wrong[step(p.Score)]++
-		}
-	}
-	best, at := -1.0, grid
-	var tp, fp, tpBest, fpBest int
-	for k := grid; k >= step(floor); k-- {
-		tp, fp = tp+right[k], fp+wrong[k]
-		if f1 := 2 * float64(tp) / float64(tp+fp+all); f1 > best+indifferent {
-			best, at, tpBest, fpBest = f1, k, tp, fp
-		}
-	}
-	o.Threshold, o.Judged = value(ratio(at)), all
-	if tpBest+fpBest > 0 {
-		o.Precision = float64(tpBest) / float64(tpBest+fpBest)
-	}
-	o.Recall = float64(tpBest) / float64(all)
-}
-
-// group forms the households. Persons of one key are a unit, any other with a home is one of
-// its own; units with a key are to Persons what the records of a deduplicated party are, of
-// which a person has one at most.
-func (f *homes) group(o *Households, pairs []Pair, floor float64) {
-	unit := make([]int32, len(f.key)) // of each person
-	byKey := map[ExactKey]int32{}
-	var members [][]int32 // of each unit
-	for p, key := range f.key {
-		unit[p] = -1
-		if key == (ExactKey{}) {
+		if p.Score < o.Threshold || a == (ExactKey{}) || b == (ExactKey{}) {
 			continue
 		}
-		u, ok := byKey[key]
-		if !ok {
-			u = int32(len(members))
-			byKey[key] = u
-			members = append(members, nil)
-		}
-		unit[p] = u
-		members[u] = append(members[u], int32(p))
-	}
-	keyed := len(members)
-	for _, m := range members {
-		if len(m) > 1 {
-			o.ByKey += len(m)
+		o.Judged++
+		if a == b {
+			right++
 		}
 	}
-	for p, told := range f.told {
-		if unit[p] < 0 && told {
-			unit[p] = int32(len(members))
-			members = append(members, []int32{int32(p)})
-		}
+	if o.Judged > 0 {
+		o.Precision = float64(right) / float64(o.Judged)
 	}
+}
 
-	var between []Pair
-	for _, p := range pairs {
-		a, b := unit[p.A], unit[p.B]
-		if a != b && (a >= int32(keyed) || b >= int32(keyed)) {
-			between = append(between, Pair{min(a, b), max(a, b), p.Score})
-		}
-	}
-	slices.SortFunc(between, func(x, y Pair) int {
-		return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B), cmp.Compare(y.Score, x.Score))
-	})
-	between = slices.CompactFunc(between, func(x, y Pair) bool { return x.A == y.A && x.B == y.B })
-	slices.SortStableFunc(between, func(x, y Pair) int { return cmp.Compare(y.Score, x.Score) })
-	home, n, rules := Persons([]int{0, keyed, len(members)}, []bool{true, false}, between, o.Threshold, floor)
+// families joins persons whose homes are alike, and returns those of each family. Persons of whom nothing
+// is known are in none.
+func (o *Households) families(f *homes, pairs []Pair, floor float64) [][]int32 {
+	pairs = slices.DeleteFunc(pairs, func(p Pair) bool { return conflict(f.key[p.A], f.key[p.B]) })
+	slices.SortStableFunc(pairs, func(x, y Pair) int { return cmp.Compare(y.Score, x.Score) })
+	of, n, rules := Persons([]int{0, len(f.key)}, []bool{false}, pairs, o.Threshold, floor)
 	o.TooLarge = rules.TooLarge
-
-	groups := make([][]int32, n) // of units
-	for u, g := range home {
-		groups[g] = append(groups[g], int32(u))
-	}
-	o.Of = slices.Repeat([]int32{-1}, len(f.key))
-	for _, units := range groups {
-		var persons int
-		for _, u := range units {
-			persons += len(members[u])
+	all := make([][]int32, n)
+	for p, family := range of {
+		if f.records[p] > 0 {
+			all[family] = append(all[family], int32(p))
 		}
-		parts := [][]int32{units}
-		if len(units) > 1 && persons > mostInHousehold {
+	}
+	var out [][]int32
+	for _, family := range all {
+		switch {
+		case len(family) > mostInHousehold:
 			o.TooLarge++
-			parts = f.takeApart(units, members, keyed)
-		}
-		for _, part := range parts {
-			for _, u := range part {
-				for _, p := range members[u] {
-					o.Of[p] = int32(o.N)
-				}
-			}
-			o.N++
+			out = append(out, f.takeApart(family)...)
+		case len(family) > 0:
+			out = append(out, family)
 		}
 	}
-	o.renumber()
+	return out
 }
 
-// takeApart leaves together what is exactly alike: the persons of a unit, and units without
-// a key whose first filters are equal, unless those are too many too.
-func (f *homes) takeApart(units []int32, members [][]int32, keyed int) (parts [][]int32) {
-	alike := map[int32][]int32{}
-	for _, u := range units {
-		if u < int32(keyed) {
-			parts = append(parts, []int32{u})
-			continue
+// takeApart leaves together the persons with the same first filter, unless those are too
+// many too.
+func (f *homes) takeApart(family []int32) (parts [][]int32) {
+	first := func(p int32) int32 {
+		if len(f.chosen[p]) == 0 {
+			return -1 - p
 		}
-		first := f.first[members[u][0]]
-		alike[first] = append(alike[first], u)
+		return f.chosen[p][0]
 	}
-	for _, same := range alike {
-		if len(same) <= mostInHousehold {
-			parts = append(parts, same)
+	family = slices.Clone(family)
+	slices.SortStableFunc(family, func(a, b int32) int { return cmp.Compare(first(a), first(b)) })
+	for from, to := 0, 0; from < len(family); from = to {
+		for to < len(family) && first(family[to]) == first(family[from]) {
+			to++
+		}
+		if to-from <= mostInHousehold {
+			parts = append(parts, family[from:to])
 			continue
 		}
-		for _, u := range same {
-			parts = append(parts, []int32{u})
+		for i := from; i < to; i++ {
+			parts = append(parts, family[i:i+1])
 		}
 	}
 	return parts
 }
 
-// renumber numbers households by their first persons.
-func (o *Households) renumber() {
-	number := slices.Repeat([]int32{-1}, o.N)
-	var next int32
-	for p, of := range o.Of {
-		if of < 0 {
+// join makes households of families: those of one key that are sure together, every other by itself.
+func (o *Households) join(f *homes, families [][]int32) {
+	slices.SortFunc(families, func(a, b []int32) int { return cmp.Compare(a[0], b[0]) })
+	o.Of = slices.Repeat([]int32{-1}, len(f.key))
+	claims := map[ExactKey]*claim{}
+	for _, family := range families {
+		of := int32(o.N)
+		if key := f.keyOfFamily(family); key != (ExactKey{}) {
+			c := claims[key]
+			if c == nil {
+				c = &claim{household: -1}
+				claims[key] = c
+			}
+			switch sure := f.sure(family); {
+			case !sure:
+				c.apart++
+			case c.household < 0:
+				c.household = of
+			default:
+				of = c.household
+				c.joined++
+			}
+		}
+		for _, p := range family {
+			o.Of[p] = of
+		}
+		if of == int32(o.N) {
+			o.N++
+		}
+	}
+	for _, c := range claims {
+		if c.joined > 0 {
+			o.ByKey++
+		}
+		if c.apart > 1 || c.apart == 1 && c.household >= 0 {
+			o.Disputed++
+		}
+	}
+}
+
+// A claim is what families make of one key.
+type claim struct {
+	household     int32 // of the families that are sure; -1: there is none
+	joined, apart int   // families beyond the first that are sure, and those that are not
+}
+
+// keyOfFamily is the key that most of its persons have; of equal ones the smallest.
+func (f *homes) keyOfFamily(family []int32) (key ExactKey) {
+	var most int
+	for _, p := range family {
+		k := f.key[p]
+		if k == (ExactKey{}) {
 			continue
 		}
-		if number[of] < 0 {
-			number[of] = next
-			next++
+		n := 0
+		for _, q := range family {
+			if f.key[q] == k {
+				n++
+			}
 		}
-		o.Of[p] = number[of]
+		if n > most || n == most && bytes.Compare(k[:], key[:]) < 0 {
+			key, most = k, n
+		}
 	}
+	return key
+}
+
+// sure reports whether all records of a family, two at least, agree where it lives.
+func (f *homes) sure(family []int32) bool {
+	all, here := 0, 0
+	for _, p := range family {
+		all += f.records[p]
+		here += f.here[p]
+	}
+	return all == here && all >= 2
+}
+
+func conflict(a, b ExactKey) bool {
+	return a != b && a != (ExactKey{}) && b != (ExactKey{})
 }
 
 // HouseholdIDs names each household as PersonIDs does persons, by the smallest record ID of

@@ -140,8 +140,8 @@ func (l *linkRun) homesOf(res *linkage.Result) (*linkage.Homes, error) {
 // householdsOf is what the manifest says of households.
 func householdsOf(of *formats.FiltersManifest, res *linkage.Result, h *linkage.Households) *formats.LinkedHouseholds {
 	out := &formats.LinkedHouseholds{
-		Households: h.N, Moved: h.Moved, Threshold: h.Threshold, Compared: h.Compared, ByKey: h.ByKey, TooLarge: h.TooLarge,
-		Precision: finite(h.Precision), Recall: finite(h.Recall), Judged: h.Judged, Exact: append([]string{}, of.Exact...),
+		Households: h.N, Moved: h.Moved, Threshold: h.Threshold, Compared: h.Compared, ByKey: h.ByKey, Disputed: h.Disputed, TooLarge: h.TooLarge,
+		Precision: finite(h.Precision), Judged: h.Judged, Exact: append([]string{}, of.Exact...),
 	}
 	size := make([]int, h.N)
 	for _, of := range h.Of {
@@ -166,18 +166,14 @@ func householdsOf(of *formats.FiltersManifest, res *linkage.Result, h *linkage.H
 			out.Parties = append(out.Parties, formats.LinkedAddress{Party: res.Parties[p], Agrees: *a})
 		}
 	}
-	switch {
-	case len(of.Filters) == 0:
-		out.Chosen = "by exact keys alone"
-	case h.Judged > 0:
+	out.Basis = householdBasis
+	if len(of.Filters) > 0 {
 		out.Encoding = of.Filters[0].Encoding
-		out.Chosen = "chosen where homes have exact keys, which tell what is one home: the score with the best balance (F1) of joining these and no others"
-	default:
-		out.Encoding = of.Filters[0].Encoding
-		out.Chosen = "fixed by how the fields of a household are weighed, since too few homes have exact keys to choose it by"
 	}
 	return out
 }
+
+const householdBasis = `each person has the home, of those that the person's records name, that most others of the surname have too; persons of alike surname and address are a family; families with the exact key of one property are a household where no record of theirs says otherwise; the threshold follows from how surname, postcode and address are weighed`
 
 // householdSizes are the ranges that sizes are told in; to 0 has no end.
 var householdSizes = []struct {
@@ -232,10 +228,13 @@ func (l *linkRun) tellHouseholds(m *formats.LinkedManifest) {
 	}
 	ui := l.app.ui
 	ui.resultf("households %s of %s; of %s no record says where they live\n", plural(h.Households, "household"), plural(h.Persons, "person"), plural(h.Unknown, "person"))
-	if h.Precision != nil && h.Recall != nil {
-		ui.resultf("           by filters alone, where exact keys can tell: precision %.3f, recall %.3f\n", *h.Precision, *h.Recall)
+	if h.Precision != nil {
+		ui.resultf("           %.3f of the pairs of persons joined by surname and address have the same exact key, where both have one\n", *h.Precision)
+	}
+	if h.Disputed > 0 {
+		ui.resultf("           %s named by several families, of which some may have left: these were left apart\n", plural(h.Disputed, "home"))
 	}
 	if h.TooLarge > 0 {
-		ui.warnf("%s at one address were too many for a household, and only those exactly alike were left together", plural(h.TooLarge, "group"))
+		ui.warnf("%s of one surname at one address were too many for a household, and only those exactly alike were left together", plural(h.TooLarge, "group"))
 	}
 }

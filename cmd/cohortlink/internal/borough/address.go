@@ -6,7 +6,10 @@ import (
 )
 
 // Addresses, where Settings ask for them: an address line and a UPRN for each record, as of the day that the record has its postcode from.
-// They are drawn from a stream of their own, so that everything else in a borough is the same with and without them.
+// They are drawn from a stream of their own, so that a borough has the same people in the same records with and without them.
+//
+// Homes that people have left are lived in by others, or else nobody could be taken for living with those who moved in after him. So a
+// former home is that of another household of today (reoccupied), and records of both are at one address.
 //
 // A home is a position on the line (place.go). Its street goes with its postcode, its number with its place in it, so that neighbours have
 // the same street, nearby numbers and nearly the same UPRN, as they do in life. About one home in a hundred shares its address line with
@@ -151,6 +154,24 @@ func (f *folk) address(pt *party, at home, again bool, rec *record) {
 	if hit(without) {
 		rec.uprn = ""
 	}
+}
+
+// reoccupied is the home that a record has: of a former home within the borough, mostly that of a household which lives in the borough
+// today, the same one for all who have left it. Some were pulled down, or stand empty (A).
+func (f *folk) reoccupied(q *person, at home) home {
+	now := q.stays[len(q.stays)-1].home
+	dice := mix(uint64(at) ^ 0x0cc)
+	if at == now || !at.inBorough() || dice%10 == 0 {
+		return at
+	}
+	const perHousehold = 3 // more than there are, so that the number is one of a household that is drawn
+	h := int(dice >> 8 % uint64(max(1, f.s.People/perHousehold)))
+	p := planHousehold(f.s, h)
+	stays := f.household(h, p, 0)[0].stays
+	if other := stays[len(stays)-1].home; other.inBorough() {
+		return other
+	}
+	return at
 }
 
 // wrongLetter puts another letter in the place of one.

@@ -215,6 +215,9 @@ func (f *folk) councilCovers(q *person, age int) float64 {
 
 // record makes one record: the facts as of a day, then the errors.
 func (f *folk) record(r *rand.Rand, pt *party, q *person, household []person, asOf day, at home, why causes) record {
+	if f.s.Addresses != nil {
+		at = f.reoccupied(q, at)
+	}
 	rec := record{
 		person: q, forename: q.forename, surname: q.surnameOn(asOf), birth: q.birth.date(), sex: q.sex,
 		postcode: f.streets.postcode(at), nhs: q.nhs, quintile: f.streets.quintile(at), age: q.age(pt.taken), needs: q.needs, causes: why,
