@@ -119,6 +119,7 @@ type place struct {
 type boundFilter struct {
 	words   int  // as stored
 	aside   bool // says nothing of who somebody is
+	least   int  // tenths of total that a record must carry
 	total   int  // of its fields' weights
 	encoder func() encoder
 }
@@ -146,7 +147,10 @@ func bindFilters(s *Schema, key *Key, fields []boundField) []boundFilter {
 	out := make([]boundFilter, len(s.Filters))
 	for i := range s.Filters {
 		f := &s.Filters[i]
-		out[i] = boundFilter{words: f.Bits() / 64, aside: f.Household && persons, total: s.weightOf(f)}
+		out[i] = boundFilter{words: f.Bits() / 64, aside: f.Household && persons, least: 10 * MinEvidence, total: s.weightOf(f)}
+		if f.Household {
+			out[i].least = 10 * householdEvidence
+		}
 		if f.Hashes > 0 {
 			out[i].encoder = newSketchFilter(s, f, key, banks).encoder
 		} else {
@@ -211,7 +215,7 @@ func (w *worker) hash(values []string, dst []uint64) Outcome {
 		// In whole numbers, so that a record that carries exactly MinEvidence is hashed
 		// whatever the order of the fields.
 		f := &w.filters[i]
-		if 10*f.evidence < 10*MinEvidence*f.total {
+		if 10*f.evidence < f.least*f.total {
 			clear(f.bits)
 			continue
 		}

@@ -32,7 +32,7 @@ const householdVersion = "household/1"
 // householdKinds says how fields are cut and weighed in a household's filter. The weights
 // that a project gives its fields are for persons.
 //
-// Where all fields are there, records of one home share .87 of their tokens where one
+// Where all fields are there, records of one home share .85 of their tokens where one
 // lacks the number of the flat and .91 where the surname has a slip; those of two surnames at
 // one address .7, and neighbours of one surname about .73. The unit goes by that
 // (linkage, homeLikeness).
@@ -42,25 +42,37 @@ var householdKinds = map[norm.Kind]kind{
 	norm.Text:     {addressTokens, 20, 5000},
 }
 
-// numberTokens is how many tokens each number of an address gives: in "14 MILL LANE" as
-// many as a short street's bigrams, so that the number weighs a little more than half.
+// householdEvidence is what MinEvidence is for a household's filter: without an address, or
+// with nothing but one, a record would be alike to all of a surname in a street, or to strangers elsewhere.
+const householdEvidence = 0.6
+
+// numberTokens is how many tokens the numbers of an address give together: as many as a
+// short street's bigrams, so that they weigh a little more than half.
 const numberTokens = 12
 
 // addressTokens cuts an address: words with a digit in them whole, the numbers of houses
 // and flats, and all others into bigrams, so that LANE and LN still have something in
 // common.
 func addressTokens(t *tokenList, text string) {
+	numbers := 0
 	for word := range strings.FieldsSeq(text) {
-		if !strings.ContainsAny(word, "0123456789") {
+		if isNumber(word) {
+			numbers++
+		}
+	}
+	for word := range strings.FieldsSeq(text) {
+		if !isNumber(word) {
 			bigrams(t, word)
 			continue
 		}
-		for i := range numberTokens {
+		for i := range max(1, numberTokens/numbers) {
 			t.text = append(append(t.text, '#', byte('a'+i)), word...)
 			t.end()
 		}
 	}
 }
+
+func isNumber(word string) bool { return strings.ContainsAny(word, "0123456789") }
 
 // part says how a field is cut and weighed in a filter, and how many tokens it gives.
 func (s *Schema) part(f *Filter, field int) kind {

@@ -24,8 +24,8 @@ import (
 //     two groups most alike on average are joined first, while that reaches a threshold
 //     (homeScore, Persons). Homes whose keys differ are never alike.
 //   - Families of one key, whatever their surnames, are one household if both are sure:
-//     all records of a family that say where its persons live, two or more, say the
-//     same. Else one of them may have left, and they stay apart.
+//     all records of a family that say where its persons live say the same, and of at least half of its
+//     persons two records do. Else one of them may have left, and they stay apart.
 //   - A family of more than mostInHousehold persons is none: a hostel, or a block whose flats
 //     were left out. Only persons with equal filters stay together in it. A household
 //     that one key vouches for may be of any size.
@@ -68,7 +68,7 @@ type Households struct {
 const mostInHousehold = 12
 
 // homeLikeness is the share of tokens that filters of one home have in common at least, by
-// the weights of hashing's household filter: .87 where one lacks the number of the flat, .91
+// the weights of hashing's household filter: .85 where one lacks the number of the flat, .91
 // where the surname has a slip, but .7 for two surnames at one address and .73 for neighbours
 // of one surname. That is known beforehand, so that neither truth nor luck is needed.
 const homeLikeness = 0.80
@@ -333,14 +333,19 @@ func (f *homes) keyOfFamily(family []int32) (key ExactKey) {
 	return key
 }
 
-// sure reports whether all records of a family, two at least, agree where it lives.
+// sure reports whether all records of a family agree where it lives, two records of at least
+// half of its persons.
 func (f *homes) sure(family []int32) bool {
-	all, here := 0, 0
+	twice := 0
 	for _, p := range family {
-		all += f.records[p]
-		here += f.here[p]
+		if f.here[p] < f.records[p] {
+			return false
+		}
+		if f.here[p] >= 2 {
+			twice++
+		}
 	}
-	return all == here && all >= 2
+	return 2*twice >= len(family)
 }
 
 func conflict(a, b ExactKey) bool {
