@@ -63,6 +63,17 @@ func householdKeyNames(s *hashing.Schema) []string {
 	return out
 }
 
+// exactKeysInWords names the exact keys of a file, and says which are of the household.
+func exactKeysInWords(m *formats.FiltersManifest) []string {
+	names := slices.Clone(m.Exact)
+	for i, name := range names {
+		if slices.Contains(m.HouseholdExact, name) {
+			names[i] = name + " (of the household)"
+		}
+	}
+	return names
+}
+
 // takeHouseholds takes off what files say of households, and keeps it for later. It returns
 // the files with the rest.
 func (l *linkRun) takeHouseholds(files []*formats.FiltersFile) []*formats.FiltersFile {
