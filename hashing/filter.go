@@ -286,7 +286,7 @@ func (s *Schema) Weak() []string {
 			out = append(out, fmt.Sprintf("filter %q is made of the field %q alone, so that equal values have equal filters, and the frequent ones can be told: put several fields into it", f.Name, s.Fields[fields[0]].Name))
 		}
 		switch {
-		case f.measured:
+		case f.measured && !f.Household:
 		case f.Hashes > 0 && f.shown() > mostShown:
 			out = append(out, fmt.Sprintf("filter %q is a sketch of too few hashes, from which a few known records lead to most others: use 3", f.Name))
 		case f.Hashes == 0 && f.xored() == 1:

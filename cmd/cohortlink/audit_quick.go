@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"cohortlink/formats"
-	"cohortlink/hashing"
 	"cohortlink/hashing/audit"
 )
 
@@ -15,7 +14,7 @@ import (
 func sentOf(m formats.FiltersManifest, rows [][]uint64) []audit.Sent {
 	var out []audit.Sent
 	for i, l := range m.Filters {
-		out = append(out, audit.Sent{Name: l.Name, Encoding: l.Encoding, Filters: audit.Filters{Bits: l.Bits, Similarity: l.Similarity, Rows: rows[i]}})
+		out = append(out, audit.Sent{Name: l.Name, Encoding: l.Encoding, Household: l.Role == formats.RoleHousehold, Filters: audit.Filters{Bits: l.Bits, Similarity: l.Similarity, Rows: rows[i]}})
 	}
 	return out
 }
@@ -30,9 +29,6 @@ func (a *app) checkFilters(sent []audit.Sent, reason string) (weak []string, err
 	for _, f := range audit.Quick(sent, nil).Findings {
 		switch {
 		case f.Check == audit.CheckEncoding || f.Check == audit.CheckFields:
-		case (f.Check == audit.CheckRepeats || f.Check == audit.CheckDependence) && f.Filter == hashing.HouseholdFilter:
-			// Families share their home's filter: that it is there again, and that its
-			// places are set together, is what it is for.
 		case f.Check == audit.CheckRecords:
 			a.ui.sayf("filter %s: %s", f.Filter, f.Text)
 		case f.Grade == audit.Fail && reason == "":
