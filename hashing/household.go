@@ -16,11 +16,15 @@ import (
 //
 // What tells households apart is not what tells people apart. Next door has the same
 // postcode, the same street and nearly the same UPRN, and in a village the same surname; what
-// differs is one number. And a home's records are those of its former people too, since many
-// are years old: a surname at an address says much more than an address. Hence the
-// kinds below: a number in an address weighs as much as its street, and a
-// UPRN, one of twelve digits that neighbours share but for the last, is compared as a
-// whole or not at all.
+// differs is one number. And an address is that of its former people too, since many records
+// are years old, so that a surname at an address says much more than an address. Hence
+// the kinds below: a surname weighs nearly a third, a number in an address as much as its
+// street, and a UPRN, one of twelve digits that neighbours share but for the last, is
+// compared as a whole or not at all.
+//
+// What these filters withstand is not what those of persons do: an address has fewer values
+// than a person, and families repeat it. The audit attacks them as it does any filter, but does
+// not judge that families repeat.
 
 // HouseholdFilter is the name of the filter of where a person lives.
 const HouseholdFilter = "household"
@@ -42,8 +46,9 @@ var householdKinds = map[norm.Kind]kind{
 	norm.Text:     {addressTokens, 20, 5000},
 }
 
-// householdEvidence is what MinEvidence is for a household's filter: without an address, or
-// with nothing but one, a record would be alike to all of a surname in a street, or to strangers elsewhere.
+// householdEvidence is what MinEvidence is for a household's filter. A surname and a postcode
+// would be alike to all of the surname in the street, and an address alone, without the
+// postcode, to one elsewhere.
 const householdEvidence = 0.6
 
 // numberTokens is how many tokens the numbers of an address give together: as many as a

@@ -14,11 +14,11 @@ import (
 
 // Where does a person live whose records disagree? No record says how old it is. But people
 // move together, so that the answer must be the same for all of a family, or it is torn
-// apart. So a person has the home, of those the own records name, that most other persons of
-// the surname have in their records too. Where that does not decide, each record votes, with
-// the share of cases in which its party's records agree with those of others: one party's
-// addresses are fresher than another's. Of equal ones it is the home with the smallest
-// record ID.
+// apart. So a person has the home, of those that the own records name, that most other
+// persons of the surname have in their records too. Where that does not decide, each record
+// votes, with the share of cases in which its party's records agree with those of others,
+// since one party's addresses are fresher than another's. Of equal ones it is the home with
+// the smallest record ID.
 
 // homes are the homes that records name, and which of them each person has.
 type homes struct {

@@ -16,19 +16,25 @@ import (
 //
 // The obvious way, to join persons who share an address, glues the borough together. Records
 // are years old, so that three in ten have an address that its person has left, and others
-// live there now. Among invented people, four in ten of the pairs joined so were wrong. Hence:
+// live there now: of invented people, four in ten pairs joined so were wrong. Hence:
 //
 //   - Each person gets one home first, of those that the person's records name: that which
-//     most others of the surname have too (homes.go). Families move together, and so choose alike.
-//   - Persons are a family whose homes' filters are alike, surname and address both: the
+//     most others of the surname have too (homes.go). Families move together, and so
+//     choose alike.
+//   - Persons whose homes' filters are alike, surname and address both, are a family: the
 //     two groups most alike on average are joined first, while that reaches a threshold
 //     (homeScore, Persons). Homes whose keys differ are never alike.
 //   - Families of one key, whatever their surnames, are one household if both are sure:
-//     all records of a family that say where its persons live say the same, and of at least half of its
-//     persons two records do. Else one of them may have left, and they stay apart.
-//   - A family of more than mostInHousehold persons is none: a hostel, or a block whose flats
-//     were left out. Only persons with equal filters stay together in it. A household
+//     all records of a family that say where its persons live say the same, and for at
+//     least half of its persons two records do. Else one of them may have left, and they
+//     stay apart.
+//   - A family of more than mostInHousehold persons is none: a hostel, or a block whose
+//     flats were left out. Only persons with equal filters stay together in it. A household
 //     that one key vouches for may be of any size.
+//
+// It does not find who left home alone and kept the surname, nor members of other surnames
+// without a key; and who has one record, of a former home, is with those of the surname
+// there.
 
 // Homes is what the records of a Result say of where their persons live, in the order of
 // their numbers.
@@ -73,11 +79,11 @@ const mostInHousehold = 12
 // of one surname. That is known beforehand, so that neither truth nor luck is needed.
 const homeLikeness = 0.80
 
-// homeScore is the score of two filters whose records share homeLikeness. Of a Bloom filter with a
-// share p of its bits set, that is more: bits that differ are fewer than tokens, since some
-// are set by other tokens already. Two filters of fill p that share l of their insertions
-// differ in 2(u-u^(2-l)) of the bits, u = 1-p, and score 1 less that over 2p, whether
-// by Dice or by an estimate of it (similarity.go).
+// homeScore is the score of two filters whose records share homeLikeness; fill is the share
+// of bits that are set. In a Bloom filter it is more than the likeness, since some bits of
+// the tokens that differ are set by others already: two filters of fill p that share l
+// of their insertions differ in 2(u-u^(2-l)) of the bits, u = 1-p, and score 1 less that
+// over 2p, whether by Dice or by an estimate of it (similarity.go).
 func homeScore(similarity string, fill float64) float64 {
 	name, rest, _ := strings.Cut(similarity, ":")
 	args := strings.Split(rest, ":")
@@ -125,8 +131,8 @@ func (r *Result) Households(ctx context.Context, h Homes) (*Households, error) {
 	return out, ctx.Err()
 }
 
-// compare finds which filters are alike, and how much. The floor that it returns is the least that
-// was looked for.
+// compare finds which filters are alike, and how much. The floor that it returns is the
+// least score that was looked for.
 func (f *homes) compare(ctx context.Context, h *Homes) (floor float64, compared uint64, err error) {
 	o := Options{Length: h.Length, Similarity: h.Similarity, Workers: h.Workers, MaxPairs: h.MaxPairs}
 	if h.Progress != nil {
@@ -214,8 +220,8 @@ func (o *Households) judge(f *homes, pairs []Pair) {
 	}
 }
 
-// families joins persons whose homes are alike, and returns those of each family. Persons of whom nothing
-// is known are in none.
+// families joins persons whose homes are alike, and returns those of each family. Persons
+// of whom no record says where they live are in none.
 func (o *Households) families(f *homes, pairs []Pair, floor float64) [][]int32 {
 	pairs = slices.DeleteFunc(pairs, func(p Pair) bool { return conflict(f.key[p.A], f.key[p.B]) })
 	slices.SortStableFunc(pairs, func(x, y Pair) int { return cmp.Compare(y.Score, x.Score) })
@@ -266,7 +272,8 @@ func (f *homes) takeApart(family []int32) (parts [][]int32) {
 	return parts
 }
 
-// join makes households of families: those of one key that are sure together, every other by itself.
+// join makes households of families: those of one key that are sure together, every other by
+// itself.
 func (o *Households) join(f *homes, families [][]int32) {
 	slices.SortFunc(families, func(a, b []int32) int { return cmp.Compare(a[0], b[0]) })
 	o.Of = slices.Repeat([]int32{-1}, len(f.key))
@@ -333,8 +340,8 @@ func (f *homes) keyOfFamily(family []int32) (key ExactKey) {
 	return key
 }
 
-// sure reports whether all records of a family agree where it lives, two records of at least
-// half of its persons.
+// sure reports whether all records of a family agree where it lives, two for at least half of
+// its persons.
 func (f *homes) sure(family []int32) bool {
 	twice := 0
 	for _, p := range family {

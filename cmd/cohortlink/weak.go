@@ -41,8 +41,8 @@ const (
 	sharedShare   = 0.01
 )
 
-// warnShared looks whether an exact key tells people apart at all. It is asked of the first of the
-// names: households are shared.
+// warnShared looks whether an exact key tells people apart at all. It looks at the first of
+// the names alone: those after are of households, which are shared.
 func (h *hashRun) warnShared(batches []*batch, names []string, first int) {
 	for e, name := range names[:first] {
 		count := map[formats.ExactKey]int{}
