@@ -16,6 +16,11 @@ type ProjectHouseholds struct {
 	Line   int
 }
 
+// ForHouseholds reports whether a field is in no filter of persons.
+func (p *Project) ForHouseholds(field string) bool {
+	return slices.ContainsFunc(p.Fields, func(f ProjectField) bool { return f.Name == field && f.For == FieldForHouseholds })
+}
+
 // readHouseholds reads which fields say where somebody lives. Which kinds can, hashing decides.
 func (p *Project) readHouseholds(y *yamlReader, n ast.Node) {
 	if n == nil {

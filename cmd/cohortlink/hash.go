@@ -180,7 +180,11 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 		}
 	}
 	for _, f := range cols.lacks {
-		ui.warnf("%s has no column for field %q: its records can only be found by the others", h.extract, f)
+		what := "its records"
+		if p.ForHouseholds(f) {
+			what = "the households of its records"
+		}
+		ui.warnf("%s has no column for field %q: %s can only be found by the others", h.extract, f, what)
 	}
 	left, err := h.readLists(p, cols)
 	if err != nil {

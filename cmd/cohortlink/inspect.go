@@ -430,6 +430,9 @@ func (i *inspection) lines() [][2]string {
 		add("parties", thousands(len(m.Parties)))
 		add("records", thousands(m.Records))
 		add("persons", thousands(m.Persons))
+		if h := m.Households; h != nil {
+			add("households", thousands(h.Households)+" of "+plural(h.Persons, "person"))
+		}
 		add("threshold", fmt.Sprintf("%.3f", m.Threshold.Score)+", "+m.Threshold.Chosen)
 		if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
 			e := m.Estimate
