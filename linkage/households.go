@@ -118,10 +118,9 @@ func (r *Result) Households(ctx context.Context, h Homes) (*Households, error) {
 	out := &Households{Threshold: f.score, Precision: math.NaN()}
 	floor := f.score
 	if len(f.ids) > 1 {
-		if floor, out.Compared, err = f.compare(ctx, &h); err != nil {
+		if floor, err = f.compare(ctx, &h, out); err != nil {
 			return nil, err
 		}
-		out.Threshold = max(f.score, floor)
 	}
 	f.choose(r, out.Threshold)
 	out.Moved, out.Agrees = f.moved, f.agrees
@@ -132,8 +131,9 @@ func (r *Result) Households(ctx context.Context, h Homes) (*Households, error) {
 }
 
 // compare finds which filters are alike, and how much. The floor that it returns is the
-// least score that was looked for.
-func (f *homes) compare(ctx context.Context, h *Homes) (floor float64, compared uint64, err error) {
+// least score that was looked for. Where so many filters score what those of one home do
+// that it tells nothing, being short, the threshold is where they are few enough.
+func (f *homes) compare(ctx context.Context, h *Homes, out *Households) (floor float64, err error) {
 	o := Options{Length: h.Length, Similarity: h.Similarity, Workers: h.Workers, MaxPairs: h.MaxPairs}
 	if h.Progress != nil {
 		o.Progress = func(stage string, done, total uint64) {
@@ -144,17 +144,19 @@ func (f *homes) compare(ctx context.Context, h *Homes) (floor float64, compared 
 	}
 	run, err := newRun([]Party{{Name: "homes", IDs: f.ids, Bits: f.bits}}, o)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	s, err := run.sample(ctx)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	least := s.floor(f.score)
+	out.Threshold = value(ratio(max(step(f.score), s.least())))
+	least := s.floor(out.Threshold)
 	near, compared, err := run.scan(ctx, least)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
+	out.Compared = compared
 	row := run.parties[0].row
 	f.near = make([][]nearHome, len(f.ids))
 	for _, p := range near {
@@ -162,7 +164,7 @@ func (f *homes) compare(ctx context.Context, h *Homes) (floor float64, compared 
 		f.near[a] = append(f.near[a], nearHome{b, p.Score})
 		f.near[b] = append(f.near[b], nearHome{a, p.Score})
 	}
-	return value(least), compared, nil
+	return value(least), nil
 }
 
 // pairs are the pairs of persons whose homes have filters that are near, each once with its

@@ -3,7 +3,6 @@ package linkage
 import (
 	"fmt"
 	"hash/fnv"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -231,10 +230,29 @@ func TestHomeScore(t *testing.T) {
 	if got := homeScore("sketch:3", 0.5); got != homeLikeness {
 		t.Errorf("sketch: %v", got)
 	}
-	for _, fill := range []float64{0, 1, math.NaN()} {
-		if got := homeScore("dice", fill); !(got > 0 && got <= 1) && !math.IsNaN(fill) {
+	for _, fill := range []float64{0, 1} {
+		if got := homeScore("dice", fill); !(got > 0 && got <= 1) {
 			t.Errorf("fill %v gives %v", fill, got)
 		}
+	}
+}
+
+// Filters that say nothing, nearly all of them alike, do not bring everybody together.
+func TestHouseholdsOfFiltersAllAlike(t *testing.T) {
+	var people []resident
+	for i := range 1500 {
+		people = append(people, resident{at{fmt.Sprint(i), fmt.Sprint(i), false}})
+	}
+	r, h := live(1, people...)
+	full := homeFilter("all", "the same")
+	for i := range r.IDs { // but for one bit of a few
+		row := h.Bits[i*homeBits/64:][:homeBits/64]
+		copy(row, full)
+		row[i%len(row)] ^= 1 << (i / len(row))
+	}
+	h.MaxPairs = 1_000_000
+	if got := households(t, r, h); got.N < r.Persons/2 || got.Threshold < 0.99 {
+		t.Errorf("%d households of %d persons, at %.3f", got.N, r.Persons, got.Threshold)
 	}
 }
 
