@@ -29,10 +29,11 @@ The truth may say more of a record's person: sex, age_band, ethnic_group and
 deprivation show whom linking misses; household and twin (yes or no) show who is
 wrongly joined. --events names a table with the columns party, rid and causes (words
 with spaces between), and shows what missed pairs have wrong. A rate that is too
-small to judge is marked. "synth" writes both tables. --households names a table with
-the columns entity and household: then who was put into one household is scored too.
-With --project, wrong pairs that share an NHS number are told apart, and --complete adds the scores of pairs
+small to judge is marked. "synth" writes both tables. With --project, wrong pairs
+that share an NHS number are told apart, and --complete adds the scores of pairs
 whose two records both hold names, a date of birth, and a postcode or an NHS number.
+With --households, a table with the columns entity and household, who was put into one
+household is scored too.
 
 With --linked and --maps also what other thresholds would have given. --html draws
 all of it as one page, for those who answer for the linkage.

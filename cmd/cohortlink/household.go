@@ -192,13 +192,19 @@ var householdSizes = []struct {
 	from, to int
 }{{"1", 1, 1}, {"2", 2, 2}, {"3 to 5", 3, 5}, {"6 to 12", 6, 12}, {"over 12", 13, 0}}
 
-// setHouseholds gives the links of records from the first on the households of their
-// persons, under the names that a party has for them; "" for the names that all share.
-func (w *linkedWriter) setHouseholds(l *formats.Links, first int, party string) {
+// householdIDs are the names of households: a party's own or, for "", those that all share.
+func (w *linkedWriter) householdIDs(party string) [][16]byte {
+	if w.households == nil {
+		return nil
+	}
+	return w.res.HouseholdIDs(w.households, w.secret, party)
+}
+
+// setHouseholds gives links, of records from the first on, the households of their persons.
+func (w *linkedWriter) setHouseholds(l *formats.Links, first int, ids [][16]byte) {
 	if w.households == nil {
 		return
 	}
-	ids := w.res.HouseholdIDs(w.households, w.secret, party)
 	l.Households = make([]formats.HouseholdID, len(l.Records))
 	for i := range l.Records {
 		if of := w.households.Of[w.res.Person[first+i]]; of >= 0 {
@@ -212,7 +218,7 @@ func (w *linkedWriter) writeHouseholds() error {
 	if w.households == nil {
 		return nil
 	}
-	persons, ids := w.res.PersonIDs(w.secret, ""), w.res.HouseholdIDs(w.households, w.secret, "")
+	persons, ids := w.res.PersonIDs(w.secret, ""), w.householdIDs("")
 	return w.table(formats.LinkedHouseholdsFile, formats.HouseholdsColumns, func(t *formats.TableWriter) error {
 		var household, person []string
 		for p, of := range w.households.Of {

@@ -444,19 +444,19 @@ const tableRows = 1 << 14
 
 func (w *linkedWriter) links() error {
 	res := w.res
-	shared := res.PersonIDs(w.secret, "")
+	shared, sharedHomes := res.PersonIDs(w.secret, ""), w.householdIDs("")
 	for p, name := range res.Parties {
 		ids := shared
-		homesOf := ""
+		homes := sharedHomes
 		if w.perParty {
-			ids, homesOf = res.PersonIDs(w.secret, name), name
+			ids, homes = res.PersonIDs(w.secret, name), w.householdIDs(name)
 		}
 		l := &formats.Links{}
 		for i := res.First[p]; i < res.First[p+1]; i++ {
 			l.Records = append(l.Records, formats.RecordID(res.IDs[i]))
 			l.Persons = append(l.Persons, formats.PersonID(ids[res.Person[i]]))
 		}
-		w.setHouseholds(l, res.First[p], homesOf)
+		w.setHouseholds(l, res.First[p], homes)
 		send := w.send
 		if c := w.clks[name]; c != nil {
 			send = func(party string, l *formats.Links) error { return w.rowLinks(party, c, l) }
