@@ -138,6 +138,7 @@ func TestProjectHouseholds(t *testing.T) {
 		fields + "households: {}\n":                                                                                   "fields",
 		fields + "encoding: {exact: [uprn]}\nhouseholds: {fields: [surname, address, uprn]}\n":                        `line 8: field "uprn" is for households, and exact`,
 		fields + "encoding: {filters: [{fields: [surname, uprn]}]}\nhouseholds: {fields: [surname, address, uprn]}\n": `field "uprn" is for households, and filter "record"`,
+		fields + "encoding: {profile: clkhash, schema: s.json}\nhouseholds: {fields: [surname, address, uprn]}\n":     "line 9: a clkhash linkage schema makes one filter of a person",
 		strings.Replace(fields, "households}", "house}", 1):                                                           "line 6: what a field is for is not known",
 	} {
 		if _, err := ParseProject("p.yaml", []byte(head+rest)); err == nil || !strings.Contains(err.Error(), want) {
