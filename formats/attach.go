@@ -1,6 +1,6 @@
 package formats
 
-// Attaching adds one column to a partner's own extract, in the format it came in, and changes nothing else. For CSV
+// Attaching adds a column or more to a partner's own extract, in the format it came in, and changes nothing else. For CSV
 // that is meant to the byte: quoting, line ends, byte order mark, encoding and even broken rows stay as they are,
 // so that a comparison of the two files shows the added cells and nothing more. Parquet and Arrow files are written
 // anew, with the same columns, types, row groups or batches, and metadata.
@@ -18,16 +18,24 @@ import (
 	"unicode/utf8"
 )
 
-// Attach copies the extract at src to dst with one more column behind the others. value gives its cell for a row,
-// numbered as Extract numbers them, and is called for every row once and in order, also for rows that Extract sets
-// aside; "" leaves the cell empty (null in Parquet and Arrow). An extract that already has a column of that name is
-// refused.
+// An Attached is a column to attach. Value gives its cell for a row, numbered as Extract numbers them, and is called for
+// every row once and in order, also for rows that Extract sets aside; "" leaves the cell empty (null in Parquet and
+// Arrow).
+type Attached struct {
+	Column string
+	Value  func(row int) string
+}
+
+// Attach copies the extract at src to dst with one more column, or several, behind the others. An extract that already has
+// a column of such a name is refused.
 //
 // The digest is the SHA-256 of the bytes of src that were copied. A caller who knows which extract the values belong
 // to holds it against the known one before letting what was written count.
-func Attach(src string, o ExtractOptions, dst io.Writer, column string, value func(row int) string) (digest [32]byte, err error) {
-	if column == "" || !utf8.ValidString(column) || strings.ContainsFunc(column, unicode.IsControl) {
-		return digest, fmt.Errorf("%q cannot be a column name", column)
+func Attach(src string, o ExtractOptions, dst io.Writer, columns ...Attached) (digest [32]byte, err error) {
+	for _, c := range columns {
+		if c.Column == "" || !utf8.ValidString(c.Column) || strings.ContainsFunc(c.Column, unicode.IsControl) {
+			return digest, fmt.Errorf("%q cannot be a column name", c.Column)
+		}
 	}
 	in, err := openSource(src)
 	if err != nil {
@@ -35,7 +43,7 @@ func Attach(src string, o ExtractOptions, dst io.Writer, column string, value fu
 	}
 	defer in.close()
 	out := &firstError{w: dst}
-	digest, err = attach(in, o, out, column, value)
+	digest, err = attach(in, o, out, columns)
 	switch {
 	case out.err != nil:
 		return digest, out.err // it names the output
@@ -45,7 +53,7 @@ func Attach(src string, o ExtractOptions, dst io.Writer, column string, value fu
 	return digest, nil
 }
 
-func attach(in *inputFile, o ExtractOptions, out *firstError, column string, value func(int) string) (digest [32]byte, err error) {
+func attach(in *inputFile, o ExtractOptions, out *firstError, columns []Attached) (digest [32]byte, err error) {
 	defer recoverDamage(&err)
 	format, err := in.sniff()
 	if err != nil {
@@ -53,25 +61,27 @@ func attach(in *inputFile, o ExtractOptions, out *firstError, column string, val
 	}
 	switch format {
 	case "Parquet":
-		return attachParquet(in, out, column, value)
+		return attachParquet(in, out, columns)
 	case "Arrow":
-		return attachArrow(in, out, column, value)
+		return attachArrow(in, out, columns)
 	}
-	return attachCSV(in, o, out, column, value)
+	return attachCSV(in, o, out, columns)
 }
 
-// checkAttach refuses a header that has the column, or that could not be read as an extract.
-func checkAttach(header []string, column string) error {
+// checkAttach refuses a header that has one of the columns, or that could not be read as an extract.
+func checkAttach(header []string, columns []Attached) error {
 	if err := checkHeader(header); err != nil {
 		return err
 	}
-	if slices.Contains(header, column) {
-		return fmt.Errorf("already has a column %q; remove or rename it, or attach to the extract as it was before", column)
+	for _, c := range columns {
+		if slices.Contains(header, c.Column) {
+			return fmt.Errorf("already has a column %q; remove or rename it, or attach to the extract as it was before", c.Column)
+		}
 	}
 	return nil
 }
 
-func attachCSV(in *inputFile, o ExtractOptions, out *firstError, column string, value func(int) string) (digest [32]byte, err error) {
+func attachCSV(in *inputFile, o ExtractOptions, out *firstError, columns []Attached) (digest [32]byte, err error) {
 	c, mark, err := newCSVRows(in, o)
 	if err != nil {
 		return digest, err
@@ -88,10 +98,14 @@ func attachCSV(in *inputFile, o ExtractOptions, out *firstError, column string, 
 	if err != nil {
 		return digest, err
 	}
-	if err := checkAttach(c.head, column); err != nil {
+	if err := checkAttach(c.head, columns); err != nil {
 		return digest, err
 	}
-	if err := w.record(header, column); err != nil {
+	cells := make([]string, len(columns))
+	for i, c := range columns {
+		cells[i] = c.Column
+	}
+	if err := w.record(header, cells); err != nil {
 		return digest, err
 	}
 	for row := 1; ; row++ {
@@ -102,7 +116,10 @@ func attachCSV(in *inputFile, o ExtractOptions, out *firstError, column string, 
 		if err != nil {
 			return digest, err
 		}
-		if err := w.record(rec, value(row)); err != nil {
+		for i, c := range columns {
+			cells[i] = c.Value(row)
+		}
+		if err := w.record(rec, cells); err != nil {
 			return digest, err
 		}
 	}
@@ -112,12 +129,12 @@ func attachCSV(in *inputFile, o ExtractOptions, out *firstError, column string, 
 	return in.digest()
 }
 
-// csvAttacher writes records with a cell more.
+// csvAttacher writes records with cells more.
 type csvAttacher struct {
 	w         io.Writer
 	text      textEncoding
 	delimiter byte
-	cell      []byte
+	added     []byte
 }
 
 func (a *csvAttacher) bytes(p []byte) error {
@@ -125,23 +142,25 @@ func (a *csvAttacher) bytes(p []byte) error {
 	return err
 }
 
-// record writes a record and the cell behind it, quoted if the cell before it is, or if it has to be.
-func (a *csvAttacher) record(rec csvRecord, cell string) error {
-	if !utf8.ValidString(cell) || strings.IndexByte(cell, 0) >= 0 {
-		return errors.New("a value to attach is not text")
+// record writes a record and the cells behind it, quoted if the cell before them is, or if they have to be.
+func (a *csvAttacher) record(rec csvRecord, cells []string) error {
+	last := rec.quoted && rec.fault == "" && bytes.HasSuffix(rec.raw, []byte{'"'})
+	a.added = a.added[:0]
+	for _, cell := range cells {
+		if !utf8.ValidString(cell) || strings.IndexByte(cell, 0) >= 0 {
+			return errors.New("a value to attach is not text")
+		}
+		if a.text.table != nil && strings.ContainsFunc(cell, func(r rune) bool { return r > unicode.MaxASCII }) {
+			return fmt.Errorf("a value to attach is not ASCII, and the file is in %s; save the extract as UTF-8", a.text.name)
+		}
+		a.added = append(a.added, a.delimiter)
+		if last || strings.ContainsAny(cell, "\"\r\n") || strings.IndexByte(cell, a.delimiter) >= 0 {
+			a.added = append(append(append(a.added, '"'), strings.ReplaceAll(cell, `"`, `""`)...), '"')
+		} else {
+			a.added = append(a.added, cell...)
+		}
 	}
-	if a.text.table != nil && strings.ContainsFunc(cell, func(r rune) bool { return r > unicode.MaxASCII }) {
-		return fmt.Errorf("a value to attach is not ASCII, and the file is in %s; save the extract as UTF-8", a.text.name)
-	}
-	quote := rec.quoted && rec.fault == "" && bytes.HasSuffix(rec.raw, []byte{'"'}) ||
-		strings.ContainsAny(cell, "\"\r\n") || strings.IndexByte(cell, a.delimiter) >= 0
-	a.cell = append(a.cell[:0], a.delimiter)
-	if quote {
-		a.cell = append(append(append(a.cell, '"'), strings.ReplaceAll(cell, `"`, `""`)...), '"')
-	} else {
-		a.cell = append(a.cell, cell...)
-	}
-	for _, part := range [][]byte{rec.raw, a.cell, rec.end} {
+	for _, part := range [][]byte{rec.raw, a.added, rec.end} {
 		if err := a.bytes(part); err != nil {
 			return err
 		}

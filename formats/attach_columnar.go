@@ -27,19 +27,15 @@ const (
 	sparkSchemaKey = "org.apache.spark.sql.parquet.row.metadata"
 )
 
-func attachParquet(in *inputFile, out *firstError, column string, value func(int) string) (digest [32]byte, err error) {
+func attachParquet(in *inputFile, out *firstError, columns []Attached) (digest [32]byte, err error) {
 	p, err := openParquetRows(in)
 	if err != nil {
 		return digest, err
 	}
-	if err := checkAttach(p.head, column); err != nil {
+	if err := checkAttach(p.head, columns); err != nil {
 		return digest, err
 	}
 	meta := p.file.MetaData()
-	added, err := schema.NewPrimitiveNodeLogical(column, parquet.Repetitions.Optional, schema.StringLogicalType{}, parquet.Types.ByteArray, -1, -1)
-	if err != nil {
-		return digest, err
-	}
 	root := meta.Schema.Root()
 	var fields schema.FieldList
 	options := []parquet.WriterProperty{parquet.WithCreatedBy("cohortlink")}
@@ -51,16 +47,25 @@ func attachParquet(in *inputFile, out *firstError, column string, value func(int
 				return digest, err
 			}
 			options = append(options, parquet.WithCompressionFor(p.head[i], chunk.Compression()))
-			if i == 0 {
-				options = append(options, parquet.WithCompressionFor(column, chunk.Compression()))
+			for _, add := range columns {
+				if i == 0 {
+					options = append(options, parquet.WithCompressionFor(add.Column, chunk.Compression()))
+				}
 			}
 		}
 	}
-	group, err := schema.NewGroupNode(root.Name(), parquet.Repetitions.Required, append(fields, added), -1)
+	for _, add := range columns {
+		node, err := schema.NewPrimitiveNodeLogical(add.Column, parquet.Repetitions.Optional, schema.StringLogicalType{}, parquet.Types.ByteArray, -1, -1)
+		if err != nil {
+			return digest, err
+		}
+		fields = append(fields, node)
+	}
+	group, err := schema.NewGroupNode(root.Name(), parquet.Repetitions.Required, fields, -1)
 	if err != nil {
 		return digest, err
 	}
-	keys, err := attachedMetadata(meta.KeyValueMetadata(), column)
+	keys, err := attachedMetadata(meta.KeyValueMetadata(), columns)
 	if err != nil {
 		return digest, err
 	}
@@ -79,8 +84,10 @@ func attachParquet(in *inputFile, out *firstError, column string, value func(int
 				return digest, err
 			}
 		}
-		if err := addChunk(to, row, rows, value); err != nil {
-			return digest, err
+		for _, add := range columns {
+			if err := addChunk(to, row, rows, add.Value); err != nil {
+				return digest, err
+			}
 		}
 		if err := to.Close(); err != nil {
 			return digest, err
@@ -116,7 +123,7 @@ func copyChunk(p *parquetRows, group, i int, c parquetColumn, to file.SerialRowG
 	return w.Close()
 }
 
-// addChunk writes the added column for the rows after the given number of rows.
+// addChunk writes an added column for the rows after the given number of rows.
 func addChunk(to file.SerialRowGroupWriter, before, rows int, value func(int) string) error {
 	next, err := to.NextColumn()
 	if err != nil {
@@ -140,8 +147,8 @@ func addChunk(to file.SerialRowGroupWriter, before, rows int, value func(int) st
 	return w.Close()
 }
 
-// attachedMetadata is a Parquet file's key-value metadata with the column added to what names the columns.
-func attachedMetadata(old metadata.KeyValueMetadata, column string) (metadata.KeyValueMetadata, error) {
+// attachedMetadata is a Parquet file's key-value metadata with the columns added to what names the columns.
+func attachedMetadata(old metadata.KeyValueMetadata, columns []Attached) (metadata.KeyValueMetadata, error) {
 	keys, values := metadata.NewKeyValueMetadata(), old.Values()
 	for i, k := range old.Keys() {
 		v := values[i]
@@ -150,7 +157,7 @@ func attachedMetadata(old metadata.KeyValueMetadata, column string) (metadata.Ke
 			continue
 		case arrowSchemaKey:
 			var ok bool
-			if v, ok = attachedArrowSchema(v, column); !ok {
+			if v, ok = attachedArrowSchema(v, columns); !ok {
 				continue
 			}
 		}
@@ -161,8 +168,8 @@ func attachedMetadata(old metadata.KeyValueMetadata, column string) (metadata.Ke
 	return keys, nil
 }
 
-// attachedArrowSchema adds a text column to an Arrow schema in the form that arrowSchemaKey has.
-func attachedArrowSchema(encoded, column string) (_ string, ok bool) {
+// attachedArrowSchema adds text columns to an Arrow schema in the form that arrowSchemaKey has.
+func attachedArrowSchema(encoded string, columns []Attached) (_ string, ok bool) {
 	var damage error
 	defer recoverDamage(&damage) // ok stays false
 	message, err := base64.StdEncoding.DecodeString(encoded)
@@ -176,7 +183,7 @@ func attachedArrowSchema(encoded, column string) (_ string, ok bool) {
 	}
 	defer r.Release()
 	var out bytes.Buffer
-	w := ipc.NewWriter(&out, ipc.WithSchema(attachedSchema(r.Schema(), column)))
+	w := ipc.NewWriter(&out, ipc.WithSchema(attachedSchema(r.Schema(), columns)))
 	if err := w.Close(); err != nil {
 		return "", false
 	}
@@ -184,14 +191,16 @@ func attachedArrowSchema(encoded, column string) (_ string, ok bool) {
 	return base64.StdEncoding.EncodeToString(out.Bytes()[:out.Len()-8]), true
 }
 
-func attachedSchema(s *arrow.Schema, column string) *arrow.Schema {
+func attachedSchema(s *arrow.Schema, columns []Attached) *arrow.Schema {
 	fields := slices.Clone(s.Fields())
 	for i := range fields {
 		if d := viewDictionary(fields[i].Type); d != nil {
 			fields[i].Type = &arrow.DictionaryType{IndexType: d.IndexType, ValueType: arrow.BinaryTypes.String, Ordered: d.Ordered}
 		}
 	}
-	fields = append(fields, arrow.Field{Name: column, Type: arrow.BinaryTypes.String, Nullable: true})
+	for _, add := range columns {
+		fields = append(fields, arrow.Field{Name: add.Column, Type: arrow.BinaryTypes.String, Nullable: true})
+	}
 	meta := s.Metadata()
 	return arrow.NewSchemaWithEndian(fields, &meta, s.Endianness())
 }
@@ -220,17 +229,17 @@ func plainDictionary(col *array.Dictionary, to arrow.DataType) arrow.Array {
 	return array.NewDictionaryArray(to, col.Indices(), values.NewArray())
 }
 
-func attachArrow(in *inputFile, out *firstError, column string, value func(int) string) (digest [32]byte, err error) {
+func attachArrow(in *inputFile, out *firstError, columns []Attached) (digest [32]byte, err error) {
 	a, err := openArrowRows(in)
 	if err != nil {
 		return digest, err
 	}
 	defer a.close()
-	if err := checkAttach(a.head, column); err != nil {
+	if err := checkAttach(a.head, columns); err != nil {
 		return digest, err
 	}
 	defer out.settle(&err)
-	to := attachedSchema(a.schema, column)
+	to := attachedSchema(a.schema, columns)
 	var w interface {
 		Write(arrow.Record) error
 		Close() error
@@ -251,22 +260,30 @@ func attachArrow(in *inputFile, out *firstError, column string, value func(int) 
 		if err != nil {
 			return digest, err
 		}
-		cells := array.NewStringBuilder(memory.NewGoAllocator())
+		cells := make([]*array.StringBuilder, len(columns))
+		for i := range cells {
+			cells[i] = array.NewStringBuilder(memory.NewGoAllocator())
+		}
 		for range batch.NumRows() {
 			row++
-			if cell := value(row); cell != "" {
-				cells.Append(cell)
-			} else {
-				cells.AppendNull()
+			for i, add := range columns {
+				if cell := add.Value(row); cell != "" {
+					cells[i].Append(cell)
+				} else {
+					cells[i].AppendNull()
+				}
 			}
 		}
-		columns := append(slices.Clone(batch.Columns()), cells.NewArray())
+		all := slices.Clone(batch.Columns())
+		for _, c := range cells {
+			all = append(all, c.NewArray())
+		}
 		for i, col := range batch.Columns() {
 			if viewDictionary(col.DataType()) != nil {
-				columns[i] = plainDictionary(col.(*array.Dictionary), to.Field(i).Type)
+				all[i] = plainDictionary(col.(*array.Dictionary), to.Field(i).Type)
 			}
 		}
-		if err := w.Write(array.NewRecord(to, columns, batch.NumRows())); err != nil {
+		if err := w.Write(array.NewRecord(to, all, batch.NumRows())); err != nil {
 			return digest, err
 		}
 	}

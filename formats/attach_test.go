@@ -16,7 +16,7 @@ import (
 func attached(t testing.TB, name string, data []byte, o ExtractOptions) ([]byte, error) {
 	t.Helper()
 	var out bytes.Buffer
-	digest, err := Attach(writeFile(t, name, data), o, &out, "person_id", personID)
+	digest, err := Attach(writeFile(t, name, data), o, &out, Attached{"person_id", personID})
 	if err == nil && digest != sha256.Sum256(data) {
 		t.Error("the digest is not that of the extract")
 	}
@@ -61,9 +61,9 @@ func TestAttachCSV(t *testing.T) {
 
 func TestAttachQuotesWhatNeedsIt(t *testing.T) {
 	var out bytes.Buffer
-	_, err := Attach(writeFile(t, "x.csv", []byte("a,b\n1,2\n3,4\n")), ExtractOptions{}, &out, "x,\"y\"", func(row int) string {
+	_, err := Attach(writeFile(t, "x.csv", []byte("a,b\n1,2\n3,4\n")), ExtractOptions{}, &out, Attached{"x,\"y\"", func(row int) string {
 		return map[int]string{1: "p\nq", 2: ""}[row]
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,11 +95,11 @@ func TestAttachRefusals(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "a\nb", "\xff"} {
-		if _, err := Attach(writeFile(t, "x.csv", []byte("a,b\n1,2\n")), ExtractOptions{}, new(bytes.Buffer), name, personID); err == nil {
+		if _, err := Attach(writeFile(t, "x.csv", []byte("a,b\n1,2\n")), ExtractOptions{}, new(bytes.Buffer), Attached{name, personID}); err == nil {
 			t.Errorf("a column is named %q", name)
 		}
 	}
-	_, err := Attach(writeFile(t, "x.csv", []byte("a,b\n1,2\n")), ExtractOptions{Encoding: "latin1"}, new(bytes.Buffer), "c", func(int) string { return "é" })
+	_, err := Attach(writeFile(t, "x.csv", []byte("a,b\n1,2\n")), ExtractOptions{Encoding: "latin1"}, new(bytes.Buffer), Attached{"c", func(int) string { return "é" }})
 	if err == nil || strings.Contains(err.Error(), "é") {
 		t.Errorf("a value that the code page lacks gives %v", err)
 	}
@@ -200,11 +200,11 @@ func TestAttachOutputFails(t *testing.T) {
 	} {
 		path := writeFile(t, name, data)
 		var whole bytes.Buffer
-		if _, err := Attach(path, ExtractOptions{}, &whole, "c", personID); err != nil {
+		if _, err := Attach(path, ExtractOptions{}, &whole, Attached{"c", personID}); err != nil {
 			t.Fatal(err)
 		}
 		for n := range whole.Len() {
-			if _, err := Attach(path, ExtractOptions{}, &limited{n}, "c", personID); err != errFull {
+			if _, err := Attach(path, ExtractOptions{}, &limited{n}, Attached{"c", personID}); err != errFull {
 				t.Fatalf("%s: with room for %d of %d bytes: %v", name, n, whole.Len(), err)
 			}
 		}

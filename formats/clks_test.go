@@ -191,7 +191,7 @@ func TestJoinCLKs(t *testing.T) {
 	}
 	own := func(bits int, encoding string, exact ...string) []*FiltersFile {
 		return []*FiltersFile{{Name: "own.filters", Header: FiltersHeader{Project: "p", Party: "own", Schema: "5c", Key: "4e"}, Manifest: FiltersManifest{
-			Filters: []FilterLayout{{"record", bits, encoding, "dice"}}, Exact: exact}.normal()}}
+			Filters: []FilterLayout{{Name: "record", Bits: bits, Encoding: encoding, Similarity: "dice"}}, Exact: exact}.normal()}}
 	}
 	for _, c := range []struct {
 		name    string

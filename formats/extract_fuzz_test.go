@@ -47,7 +47,7 @@ func fuzzExtract(t *testing.T, name string, data []byte, o ExtractOptions) {
 	}
 
 	var out bytes.Buffer
-	if _, err := Attach(path, o, &out, "person_id", personID); err != nil {
+	if _, err := Attach(path, o, &out, Attached{"person_id", personID}); err != nil {
 		if slices.Contains(x.Header(), "person_id") || !strings.HasSuffix(name, ".csv") {
 			return // a damaged file may read by luck; the writers of the Arrow libraries notice
 		}

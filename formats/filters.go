@@ -69,18 +69,22 @@ type FiltersManifest struct {
 	Deduplicated bool           `json:"deduplicated"`       // the party declares that no two of its records are the same person
 	Filters      []FilterLayout `json:"filters"`            // at least one
 	Exact        []string       `json:"exact"`              // names of exact keys
-	Needs        []NeedLayout   `json:"needs"`
-	Weak         []string       `json:"weak"`              // why weak choices were accepted, in the party's words
-	Created      string         `json:"created,omitempty"` // date, YYYY-MM-DD
-	Tool         string         `json:"tool"`              // name and version of the program that wrote the file
+	// HouseholdExact are those of Exact that are of the household and say nothing of who
+	// somebody is. They come last.
+	HouseholdExact []string     `json:"household_exact,omitempty"`
+	Needs          []NeedLayout `json:"needs"`
+	Weak           []string     `json:"weak"`              // why weak choices were accepted, in the party's words
+	Created        string       `json:"created,omitempty"` // date, YYYY-MM-DD
+	Tool           string       `json:"tool"`              // name and version of the program that wrote the file
 }
 
 // FilterLayout describes one of the filters of a record.
 type FilterLayout struct {
 	Name       string `json:"name"`
-	Bits       int    `json:"bits"`       // 1 to 131,072
-	Encoding   string `json:"encoding"`   // how the bits were made, such as "bloom/1 fold:2"; not understood here
-	Similarity string `json:"similarity"` // how two of them are compared, such as "dice"; not understood here
+	Bits       int    `json:"bits"`           // 1 to 131,072
+	Encoding   string `json:"encoding"`       // how the bits were made, such as "bloom/1 fold:2"; not understood here
+	Similarity string `json:"similarity"`     // how two of them are compared, such as "dice"; not understood here
+	Role       string `json:"role,omitempty"` // RoleHousehold; "" for a filter of the person
 }
 
 func (l FilterLayout) words() int { return (l.Bits + 63) / 64 }
@@ -210,6 +214,9 @@ func (m *FiltersManifest) check() error {
 		if !isMethodName(f.Encoding) || !isMethodName(f.Similarity) {
 			return fmt.Errorf("filter %d does not say how it is encoded and compared", i+1)
 		}
+	}
+	if err := m.checkRoles(); err != nil {
+		return err
 	}
 	clear(names)
 	for _, e := range m.Exact {

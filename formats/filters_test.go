@@ -25,7 +25,7 @@ func someFilters() *FiltersFile {
 		Header: FiltersHeader{Project: "p-1", Party: "gp-03", Schema: strings.Repeat("5c", 32), Key: strings.Repeat("4e", 16), Run: strings.Repeat("0f", 16), Seal: "none"},
 		Manifest: FiltersManifest{
 			SetAside: 2, Deduplicated: true,
-			Filters: []FilterLayout{{"person", 128, "bloom/1", "dice"}, {"place", 70, "bloom/1", "dice"}},
+			Filters: []FilterLayout{{Name: "person", Bits: 128, Encoding: "bloom/1", Similarity: "dice"}, {Name: "place", Bits: 70, Encoding: "bloom/1", Similarity: "dice"}},
 			Exact:   []string{"nhs_number"},
 			Needs:   []NeedLayout{{"frailty", NeedYesNo, []string{"no", "yes"}}, {"age_band", NeedCategory, []string{"0–17", `65 "&" over`}}},
 			Weak:    []string{"pilot with invented people"}, Created: "2026-11-22", Tool: "cohortlink 0.1",
@@ -168,7 +168,7 @@ func TestFiltersRefusesToWrite(t *testing.T) {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}
-	w, err := NewFiltersWriter(&bytes.Buffer{}, someFilters().Header, FiltersManifest{Records: 1, Filters: []FilterLayout{{"a", 64, "bloom/1", "dice"}}, Tool: "x"})
+	w, err := NewFiltersWriter(&bytes.Buffer{}, someFilters().Header, FiltersManifest{Records: 1, Filters: []FilterLayout{{Name: "a", Bits: 64, Encoding: "bloom/1", Similarity: "dice"}}, Tool: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func TestFiltersProperty(t *testing.T) {
 		layouts := rapid.SliceOfN(rapid.IntRange(1, 200), 1, 3).Draw(t, "lengths")
 		f.Manifest.Filters, f.Bits = nil, nil
 		for i, bits := range layouts {
-			l := FilterLayout{fmt.Sprintf("f%d", i), bits, "bloom/1", "dice"}
+			l := FilterLayout{Name: fmt.Sprintf("f%d", i), Bits: bits, Encoding: "bloom/1", Similarity: "dice"}
 			f.Manifest.Filters = append(f.Manifest.Filters, l)
 			words := make([]uint64, n*l.words())
 			for j := range words {
@@ -400,7 +400,7 @@ func TestCheckTogether(t *testing.T) {
 func FuzzFilters(f *testing.F) {
 	f.Add(filtersBytes(f, someFilters()))
 	small := someFilters()
-	small.Manifest = FiltersManifest{Filters: []FilterLayout{{"a", 1, "bloom/1", "dice"}}, Tool: "x"}
+	small.Manifest = FiltersManifest{Filters: []FilterLayout{{Name: "a", Bits: 1, Encoding: "bloom/1", Similarity: "dice"}}, Tool: "x"}
 	small.IDs, small.Bits, small.Exact, small.Needs = []RecordID{{1}}, [][]uint64{{1}}, nil, nil
 	f.Add(filtersBytes(f, small))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -419,7 +419,7 @@ func FuzzFilters(f *testing.F) {
 // manyFilters makes n records of one filter of 2,048 bits, in order.
 func manyFilters(n int) *FiltersFile {
 	f := someFilters()
-	f.Manifest.Filters = []FilterLayout{{"person", 2048, "bloom/1", "dice"}}
+	f.Manifest.Filters = []FilterLayout{{Name: "person", Bits: 2048, Encoding: "bloom/1", Similarity: "dice"}}
 	f.Manifest.Exact, f.Manifest.Needs = nil, nil
 	f.IDs, f.Bits, f.Exact, f.Needs = make([]RecordID, n), [][]uint64{make([]uint64, n*32)}, nil, nil
 	r := rand.New(rand.NewPCG(1, 2))

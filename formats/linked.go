@@ -17,22 +17,24 @@ import (
 
 // Names inside the linked folder.
 const (
-	LinkedManifestFile = "manifest.json"
-	LinkedPeopleFile   = "people.parquet"
-	LinkedNeedsFile    = "needs.parquet"
-	LinkedPairsFile    = "pairs.parquet"
-	LinkedEvidenceFile = "evidence.parquet"
-	LinkedSecretFile   = "person.secret"
-	LinkedChangesFile  = "changes.csv"
-	LinkedLinksFolder  = "links"
-	LinkedRowsSuffix   = ".rows.csv" // in the folder of links, after the name of a party that sent CLKs
+	LinkedManifestFile   = "manifest.json"
+	LinkedPeopleFile     = "people.parquet"
+	LinkedNeedsFile      = "needs.parquet"
+	LinkedPairsFile      = "pairs.parquet"
+	LinkedEvidenceFile   = "evidence.parquet"
+	LinkedHouseholdsFile = "households.parquet"
+	LinkedSecretFile     = "person.secret"
+	LinkedChangesFile    = "changes.csv"
+	LinkedLinksFolder    = "links"
+	LinkedRowsSuffix     = ".rows.csv" // in the folder of links, after the name of a party that sent CLKs
 )
 
 // The tables of the linked folder.
 var (
-	PeopleColumns = []Column{{"person_id", TableString}, {"party", TableString}, {"record_id", TableString}}
-	NeedsColumns  = []Column{{"record_id", TableString}, {"need", TableString}, {"value", TableString}}
-	PairsColumns  = []Column{{"record_a", TableString}, {"record_b", TableString}, {"score", TableFloat64}, {"accepted", TableBool}, {"stage", TableString}}
+	PeopleColumns     = []Column{{"person_id", TableString}, {"party", TableString}, {"record_id", TableString}}
+	NeedsColumns      = []Column{{"record_id", TableString}, {"need", TableString}, {"value", TableString}}
+	HouseholdsColumns = []Column{{"household_id", TableString}, {"person_id", TableString}}
+	PairsColumns      = []Column{{"record_a", TableString}, {"record_b", TableString}, {"score", TableFloat64}, {"accepted", TableBool}, {"stage", TableString}}
 )
 
 // EvidenceColumns are the columns of evidence.parquet, which has a row for each row of
@@ -67,18 +69,19 @@ type LinkedManifest struct {
 	Threshold LinkedThreshold `json:"threshold"`
 	Estimate  LinkedEstimate  `json:"estimate"`
 
-	Compared uint64          `json:"pairs_compared"`
-	Floor    float64         `json:"pairs_floor"` // pairs that score less were not kept
-	Kept     int             `json:"pairs_kept"`
-	Persons  int             `json:"persons"`
-	Records  int             `json:"records"`
-	Rules    LinkedRules     `json:"rules"`
-	Blocking *LinkedBlocking `json:"blocking,omitempty"` // where not every pair was compared, or there are more than a borough has
-	Evidence *LinkedEvidence `json:"evidence,omitempty"` // where records have several filters or exact keys
-	Previous *LinkedPrevious `json:"previous,omitempty"` // where it was added to an earlier linkage
-	Files    []LinkedFile    `json:"files"`              // the tables, with their digests
-	Seal     string          `json:"seal"`               // over all of the above: see linked_seal.go
-	digest   string
+	Compared   uint64            `json:"pairs_compared"`
+	Floor      float64           `json:"pairs_floor"` // pairs that score less were not kept
+	Kept       int               `json:"pairs_kept"`
+	Persons    int               `json:"persons"`
+	Records    int               `json:"records"`
+	Rules      LinkedRules       `json:"rules"`
+	Blocking   *LinkedBlocking   `json:"blocking,omitempty"`   // where not every pair was compared, or there are more than a borough has
+	Evidence   *LinkedEvidence   `json:"evidence,omitempty"`   // where records have several filters or exact keys
+	Previous   *LinkedPrevious   `json:"previous,omitempty"`   // where it was added to an earlier linkage
+	Households *LinkedHouseholds `json:"households,omitempty"` // where the project asks for them
+	Files      []LinkedFile      `json:"files"`                // the tables, with their digests
+	Seal       string            `json:"seal"`                 // over all of the above: see linked_seal.go
+	digest     string
 }
 
 // LinkedParty is one input.

@@ -1,10 +1,10 @@
 package formats
 
 // What goes back to a partner: linked/links/PARTY.csv, one line for each of its records, linked or not, in the order of record IDs.
-// And the text forms of the two IDs, which every CSV of ours shares.
+// And the text forms of the IDs, which every CSV of ours shares.
 //
 // An ID begins with a letter: a spreadsheet takes 32 hexadecimal digits such as 1234e5… for a number and rewrites it. The letter also says
-// which of the two an ID is.
+// which of them an ID is.
 
 import (
 	"bufio"
@@ -60,26 +60,70 @@ func ParsePersonID(s string) (id PersonID, err error) {
 	return id, nil
 }
 
+// HouseholdID is the random name of a household. The zero ID stands for a household that is not known.
+type HouseholdID [16]byte
+
+// String is "h" and 26 characters of a–z and 2–7; "" for the zero ID.
+func (id HouseholdID) String() string { return string(id.append(nil)) }
+
+func (id HouseholdID) append(b []byte) []byte {
+	if id == (HouseholdID{}) {
+		return b
+	}
+	return personBase32.AppendEncode(append(b, 'h'), id[:])
+}
+
+// ParseHouseholdID reads what String writes, and nothing else. The error does not repeat s.
+func ParseHouseholdID(s string) (id HouseholdID, err error) {
+	if s == "" {
+		return id, nil
+	}
+	if len(s) != 27 || s[0] != 'h' || strings.ContainsAny(s, "\r\n") {
+		return id, errNoHouseholdID
+	}
+	if _, err := personBase32.Decode(id[:], []byte(s[1:])); err != nil || id.String() != s {
+		return id, errNoHouseholdID
+	}
+	return id, nil
+}
+
 var (
-	errNoRecordID = errors.New("not a record ID (r and 32 hexadecimal digits)")
-	errNoPersonID = errors.New("not a person ID (p and 26 letters and digits)")
+	errNoRecordID    = errors.New("not a record ID (r and 32 hexadecimal digits)")
+	errNoPersonID    = errors.New("not a person ID (p and 26 letters and digits)")
+	errNoHouseholdID = errors.New("not a household ID (h and 26 letters and digits)")
 )
 
 // Links says which person each record of one party belongs to. Records rise, and Persons[i] is the person of Records[i].
 type Links struct {
-	Records []RecordID
-	Persons []PersonID
+	Records    []RecordID
+	Persons    []PersonID
+	Households []HouseholdID // of each record, that of its person; nil where none were formed
 }
 
-const linksHeader = "record_id,person_id"
+const (
+	linksHeader          = "record_id,person_id"
+	linksHeaderHousehold = linksHeader + ",household_id"
+)
 
 // Person returns the person a record belongs to.
 func (l *Links) Person(id RecordID) (PersonID, bool) {
-	i := sort.Search(len(l.Records), func(i int) bool { return bytes.Compare(l.Records[i][:], id[:]) >= 0 })
-	if i == len(l.Records) || l.Records[i] != id {
-		return PersonID{}, false
+	if i, ok := l.place(id); ok {
+		return l.Persons[i], true
 	}
-	return l.Persons[i], true
+	return PersonID{}, false
+}
+
+// Household returns the household that the person of a record belongs to, zero where it is not known.
+func (l *Links) Household(id RecordID) HouseholdID {
+	if i, ok := l.place(id); ok && l.Households != nil {
+		return l.Households[i]
+	}
+	return HouseholdID{}
+}
+
+func (l *Links) place(id RecordID) (int, bool) {
+	i := sort.Search(len(l.Records), func(i int) bool { return bytes.Compare(l.Records[i][:], id[:]) >= 0 })
+	return i, i < len(l.Records) && l.Records[i] == id
 }
 
 // WriteLinks writes a links file. The records must rise.
@@ -87,14 +131,24 @@ func WriteLinks(w io.Writer, l *Links) error {
 	if len(l.Records) != len(l.Persons) {
 		return fmt.Errorf("%d records with %d persons: a links file has one person for each record", len(l.Records), len(l.Persons))
 	}
+	if l.Households != nil && len(l.Households) != len(l.Records) {
+		return fmt.Errorf("%d records with %d households: a links file has one for each record, or none", len(l.Records), len(l.Households))
+	}
 	b := bufio.NewWriterSize(w, 1<<16)
-	b.WriteString(linksHeader + "\n")
+	if l.Households == nil {
+		b.WriteString(linksHeader + "\n")
+	} else {
+		b.WriteString(linksHeaderHousehold + "\n")
+	}
 	var line []byte
 	for i, id := range l.Records {
 		if i > 0 && bytes.Compare(l.Records[i-1][:], id[:]) >= 0 {
 			return errors.New("a links file holds each record once, in the order of record IDs")
 		}
 		line = l.Persons[i].append(append(id.append(line[:0]), ','))
+		if l.Households != nil {
+			line = l.Households[i].append(append(line, ','))
+		}
 		b.Write(append(line, '\n'))
 	}
 	return b.Flush()
@@ -114,11 +168,27 @@ func ReadLinks(path string) (*Links, error) {
 func ParseLinks(name string, r io.Reader) (*Links, error) {
 	l := &Links{}
 	lines := newLineReader(name, "links", r)
-	if _, err := lines.header(linksHeader); err != nil {
+	which, err := lines.header(linksHeader, linksHeaderHousehold)
+	if err != nil {
 		return nil, err
+	}
+	if which == 1 {
+		l.Households = []HouseholdID{}
 	}
 	for lines.next() {
 		record, person, _ := strings.Cut(lines.text, ",")
+		if l.Households != nil {
+			var household string
+			var there bool
+			if person, household, there = strings.Cut(person, ","); !there {
+				return nil, lines.errorf("there is no column household_id")
+			}
+			h, err := ParseHouseholdID(household)
+			if err != nil {
+				return nil, lines.errorf("column household_id is %w", err)
+			}
+			l.Households = append(l.Households, h)
+		}
 		id, err := ParseRecordID(record)
 		if err != nil {
 			return nil, lines.errorf("column record_id is %w", err)

@@ -85,6 +85,17 @@ func (m *Map) Members(l *Links) (func(row int) string, error) {
 	return m.personOf(l), nil
 }
 
+// Households returns the text of the household ID of a data row, "" where it is not known. The links are those of the map.
+func (m *Map) Households(l *Links) func(row int) string {
+	return func(row int) string {
+		id, ok := m.Record(row)
+		if !ok {
+			return ""
+		}
+		return l.Household(id).String()
+	}
+}
+
 func (m *Map) personOf(l *Links) func(row int) string {
 	return func(row int) string {
 		id, ok := m.Record(row)

@@ -226,7 +226,7 @@ func TestLinks(t *testing.T) {
 	const a = "r01000000000000000000000000000000,pviaaaaaaaaaaaaaaaaaaaaaaaa\n"
 	const changed = "; the file was changed after it was written: use the one that cohortlink wrote"
 	for text, want := range map[string]string{
-		"row,record_id\n":                   `l.csv is not a links file: its first line should be record_id,person_id`,
+		"row,record_id\n":                   `l.csv is not a links file: its first line should be record_id,person_id or record_id,person_id,household_id`,
 		linksHeader + "\n" + a + a:          `l.csv line 3: the record IDs are not in order, or one is there twice` + changed,
 		linksHeader + "\n" + a[:60]:         `l.csv line 2: the file ends in the middle of a line; it was cut short: get it again`,
 		linksHeader + "\n" + a[1:]:          `l.csv line 2: column record_id is not a record ID (r and 32 hexadecimal digits)` + changed,
@@ -331,6 +331,9 @@ func FuzzMap(f *testing.F) {
 
 func FuzzLinks(f *testing.F) {
 	f.Add(linksBytes(f, someLinks()))
+	with := someLinks()
+	with.Households = []HouseholdID{{7}, {}, {7}}
+	f.Add(linksBytes(f, with))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if l, err := ParseLinks("l", bytes.NewReader(b)); err == nil && !bytes.Equal(linksBytes(t, l), b) {
 			t.Fatal("writing what was read gives other bytes")

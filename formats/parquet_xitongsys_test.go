@@ -63,9 +63,9 @@ func TestAttachedParquetIsReadByXitongsys(t *testing.T) {
 	}
 	data := textParquet(t, []string{"a"}, [][]string{{"x"}, {"y"}, {"z"}})
 	var out bytes.Buffer
-	_, err := Attach(writeFile(t, "x.parquet", data), ExtractOptions{}, &out, "person_id", func(row int) string {
+	_, err := Attach(writeFile(t, "x.parquet", data), ExtractOptions{}, &out, Attached{"person_id", func(row int) string {
 		return map[int]string{1: "P1", 3: "P3"}[row]
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,16 +31,17 @@ const (
 
 // Project is the content of a project file, with the defaults filled in. Line numbers are those of the file, for messages.
 type Project struct {
-	Name      string
-	Parties   []ProjectParty // in the order of the file; at least one
-	Fields    []ProjectField // in the order of the file; at least one, but with the profile clkhash, whose linkage schema has them
-	Encoding  ProjectEncoding
-	Linkage   ProjectLinkage
-	Needs     []ProjectNeed
-	Release   ProjectRelease
-	Questions []ProjectQuestion
-	Unit      string // the linkage unit's age recipient; "" when the file names none, and files are not sealed
-	UnitSigns string // the linkage unit's signing key, by which its links are known; "" when the file names none
+	Name       string
+	Parties    []ProjectParty // in the order of the file; at least one
+	Fields     []ProjectField // in the order of the file; at least one, but with the profile clkhash, whose linkage schema has them
+	Encoding   ProjectEncoding
+	Linkage    ProjectLinkage
+	Needs      []ProjectNeed
+	Release    ProjectRelease
+	Questions  []ProjectQuestion
+	Households *ProjectHouseholds // nil: none are formed
+	Unit       string             // the linkage unit's age recipient; "" when the file names none, and files are not sealed
+	UnitSigns  string             // the linkage unit's signing key, by which its links are known; "" when the file names none
 }
 
 // ProjectParty is a party, and how its extract is to be read.
@@ -60,6 +61,7 @@ type ProjectField struct {
 	Name   string
 	Kind   string  // one of fieldKinds
 	Weight float64 // above 0, at most 100; 0: the kind's own
+	For    string  // FieldForHouseholds for a field that is in no filter of persons; else ""
 	Line   int
 }
 
@@ -195,7 +197,7 @@ func ParseProject(name string, data []byte) (*Project, error) {
 	if err := y.version(root); err != nil {
 		return nil, err
 	}
-	top := y.section(root, "the project file", "version", "project", "parties", "fields", "encoding", "linkage", "needs", "release", "questions", "unit", "unit_signs")
+	top := y.section(root, "the project file", "version", "project", "parties", "fields", "encoding", "linkage", "needs", "households", "release", "questions", "unit", "unit_signs")
 	p := &Project{Name: y.text(y.need(top, "project"), "project")}
 	if y.err == nil {
 		y.check(y.line(top["project"].value), CheckName("project", p.Name))
@@ -206,6 +208,7 @@ func ParseProject(name string, data []byte) (*Project, error) {
 	p.readNeeds(y, top["needs"].value)
 	p.readParties(y, y.need(top, "parties"))
 	p.readEncoding(y, top["encoding"].value)
+	p.readHouseholds(y, top["households"].value)
 	p.checkClkhash(y)
 	p.readLinkage(y, top["linkage"].value)
 	p.readRelease(y, top["release"].value)
@@ -232,7 +235,7 @@ func (p *Project) readFields(y *yamlReader, n ast.Node) {
 	seen := map[string]int{}
 	for _, item := range y.list(n, "fields") {
 		f := ProjectField{Line: y.line(item)}
-		s := y.section(item, "a field", "name", "kind", "weight")
+		s := y.section(item, "a field", "name", "kind", "weight", "for")
 		f.Name = y.text(y.need(s, "name"), "name")
 		f.Kind = y.choice(y.need(s, "kind"), "the kind of a field", fieldKinds, "")
 		if w := s["weight"].value; w != nil {
@@ -242,6 +245,7 @@ func (p *Project) readFields(y *yamlReader, n ast.Node) {
 				y.fail(y.line(w), "weight must be a number above 0 and at most 100, such as 1.5")
 			}
 		}
+		f.For = y.choice(s["for"].value, "what a field is for", []string{FieldForHouseholds}, "")
 		y.ownName(f.Line, "field", f.Name, seen)
 		p.Fields = append(p.Fields, f)
 	}

@@ -57,8 +57,8 @@ func TestParseProject(t *testing.T) {
 			{Name: "gp-k81001", Line: 10, Deduplicated: true},
 			{Name: "gp-k81002", Line: 11},
 		},
-		Fields: []ProjectField{{"forename", "name", 0, 13}, {"surname", "name", 1.5, 14}, {"birth_date", "date", 0, 15}, {"sex", "sex", 0, 16},
-			{"postcode", "postcode", 0, 17}, {"nhs_number", "nhs-number", 0, 18}},
+		Fields: []ProjectField{{"forename", "name", 0, "", 13}, {"surname", "name", 1.5, "", 14}, {"birth_date", "date", 0, "", 15}, {"sex", "sex", 0, "", 16},
+			{"postcode", "postcode", 0, "", 17}, {"nhs_number", "nhs-number", 0, "", 18}},
 		Encoding: ProjectEncoding{Profile: "standard", Exact: []string{"nhs_number"}, Line: 20},
 		Linkage:  ProjectLinkage{Threshold: "0.850", PersonIDs: "per-party"},
 		Needs:    []ProjectNeed{{Name: "frailty", Kind: NeedYesNo, Line: 26}, {Name: "age_band", Kind: NeedCategory, Values: []string{"0-17", "18-64", "65"}, Line: 27}},
@@ -108,7 +108,7 @@ func TestProjectMistakes(t *testing.T) {
 		{"version: 1\n", "", `project.yaml is not a project file: it has no setting version (a project file begins with version: 1)`},
 		{"version: 1", "version: 2", `project.yaml is a project file of version 2, and this cohortlink reads version 1; update cohortlink`},
 		{"version: 1", "version: one", `project.yaml line 1: version must be 1`},
-		{"project: wok", "projet: wok", `project.yaml line 2: unknown setting in the project file; did you mean "project"? (known there: version, project, parties, fields, encoding, linkage, needs, release, questions, unit, unit_signs)`},
+		{"project: wok", "projet: wok", `project.yaml line 2: unknown setting in the project file; did you mean "project"? (known there: version, project, parties, fields, encoding, linkage, needs, households, release, questions, unit, unit_signs)`},
 		{"project: wokingham-frailty", "project: Wokingham", `project.yaml line 2: the name of the project has capitals; write "wokingham", because names must differ in more than case`},
 		{"project: wokingham-frailty", "project:", `project.yaml line 1: the setting project is missing, or has no value`},
 		{"  gp-k81002:", "  gp-k81001:", `project.yaml line 11: the same name as in line 10; each may be there once`},
@@ -452,6 +452,9 @@ func withoutLines(p *Project) *Project {
 		p.Questions[i].Line = 0
 	}
 	p.Encoding.Line = 0
+	if p.Households != nil {
+		p.Households.Line = 0
+	}
 	return p
 }
 
@@ -478,6 +481,7 @@ func TestFormatProject(t *testing.T) {
 func FuzzProject(f *testing.F) {
 	f.Add([]byte(exampleProject))
 	f.Add([]byte("version: 1\nproject: p\nparties: {a: &x {columns: {f: [1, b]}}, b: *x}\nfields: [{name: f, kind: date, weight: 2}]\nencoding: {filters: [{name: a, fields: f, length: 64, fill: 0.25, fold: 1, rule90: true, balance: true, noise: 0.05}, {sketch: 3}], exact: f}\n"))
+	f.Add([]byte("version: 1\nproject: p\nparties: {a: {}}\nfields: [{name: s, kind: name}, {name: u, kind: uprn, for: households}]\nhouseholds: {fields: [s, u]}\n"))
 	f.Add([]byte("version: 1\n? a\n: - !b &c 'd\n'\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := ParseProject("p.yaml", data)

@@ -41,7 +41,7 @@ func FormatProject(p *Project) ([]byte, error) {
 		if f.Weight != 0 {
 			weight = ", weight: " + strconv.FormatFloat(f.Weight, 'f', -1, 64)
 		}
-		line("  - {name: %s, kind: %s%s}", yamlText(f.Name), yamlText(f.Kind), weight)
+		line("  - {name: %s, kind: %s%s%s}", yamlText(f.Name), yamlText(f.Kind), weight, optional("for", f.For))
 	}
 	line("")
 	p.formatEncoding(line)
@@ -71,6 +71,8 @@ func FormatProject(p *Project) ([]byte, error) {
 		}
 		line("  - {name: %s, kind: %s%s%s}", yamlText(n.Name), yamlText(n.Kind), values, optional("meets", n.Meets))
 	}
+	line("")
+	p.formatHouseholds(line)
 	line("")
 	line("# The rule that protects counts before anybody sees them: %s;", strings.Join(releasePresets, ", "))
 	line("# or one of the project's own: {hide_below: 10, round_to: 5}.")

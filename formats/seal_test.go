@@ -292,7 +292,7 @@ func TestSealLengths(t *testing.T) {
 func linksFile(t failer) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	l := &Links{[]RecordID{{1}, {2}}, []PersonID{{7}, {7}}}
+	l := &Links{Records: []RecordID{{1}, {2}}, Persons: []PersonID{{7}, {7}}}
 	answers := someFilters().Header
 	answers.Seal, answers.Signer = sealAge, strings.Repeat("77", 32) // as it came: sealing again must not care
 	if err := SealLinks(&b, answers, l, testParty().Public().Recipient, testUnit()); err != nil {
@@ -324,7 +324,7 @@ func TestSealLinks(t *testing.T) {
 		{"cut", good[:len(good)-5], fmt.Sprintf("gp-03.links: it was cut short: %d of its %d bytes are there; ask the unit for it again", len(good)-5, len(good))},
 		{"changed", flip(good, len(good)-5), "gp-03.links: its seal does not hold: it was changed after it was sealed; ask the unit for it again"},
 		{"by another", together(t, head, signedAs(head, inside, testOther(), kindLinks), testParty().Public().Recipient), "gp-03.links: its signature is not by the key it names: it does not come from the unit"},
-		{"not links inside", together(t, head, signedAs(head, content, testUnit(), kindLinks), testParty().Public().Recipient), "gp-03.links is not a links file: its first line should be record_id,person_id"},
+		{"not links inside", together(t, head, signedAs(head, content, testUnit(), kindLinks), testParty().Public().Recipient), "gp-03.links is not a links file: its first line should be record_id,person_id or record_id,person_id,household_id"},
 		{"filters", sealedBytes(t, someFilters()), `gp-03.links is not a file of sealed links: it does not begin with "cohortlink links"`},
 		{"not sealed", []byte("record_id,person_id\n"), `gp-03.links is not a file of sealed links: it does not begin with "cohortlink links"`},
 	} {

@@ -25,45 +25,47 @@ type exactField struct {
 
 func newExactKeys(s *Schema, key *Key) exactKeys {
 	var out exactKeys
-	for _, name := range s.Exact {
-		i := slices.IndexFunc(s.Fields, func(f Field) bool { return f.Name == name })
-		out = append(out, exactField{i, key.derive("exact/"+name, 32)})
+	add := func(names []string, use string) {
+		for _, name := range names {
+			i := slices.IndexFunc(s.Fields, func(f Field) bool { return f.Name == name })
+			out = append(out, exactField{i, key.derive(use+name, 32)})
+		}
 	}
+	add(s.Exact, "exact/")
+	add(s.HouseholdExact, "household/exact/")
 	return out
 }
 
 // exactWorker makes the exact keys of one record after another.
 type exactWorker struct {
 	keys []ExactKey
-	at   []int       // for each field of the schema: its place in keys, or -1
+	at   [][]int     // for each field of the schema: its places in keys
 	macs []hash.Hash // for each of keys
 	sum  []byte
 	text []byte
 }
 
 func (e exactKeys) worker(fields int) exactWorker {
-	w := exactWorker{keys: make([]ExactKey, len(e)), at: slices.Repeat([]int{-1}, fields)}
+	w := exactWorker{keys: make([]ExactKey, len(e)), at: make([][]int, fields)}
 	for i, x := range e {
-		w.at[x.field] = i
+		w.at[x.field] = append(w.at[x.field], i)
 		w.macs = append(w.macs, hmac.New(sha256.New, x.key))
 	}
 	return w
 }
 
-// set makes the exact key of a field, if it has one, for its canonical text: the zero key
+// set makes the exact keys of a field, if it has any, for its canonical text: zero keys
 // for an empty one.
 func (w *exactWorker) set(field int, text string) {
-	i := w.at[field]
-	if i < 0 {
-		return
+	for _, i := range w.at[field] {
+		if text == "" {
+			w.keys[i] = ExactKey{}
+			continue
+		}
+		w.text = append(w.text[:0], text...)
+		w.macs[i].Reset()
+		w.macs[i].Write(w.text)
+		w.sum = w.macs[i].Sum(w.sum[:0])
+		w.keys[i] = ExactKey(w.sum[:16])
 	}
-	if text == "" {
-		w.keys[i] = ExactKey{}
-		return
-	}
-	w.text = append(w.text[:0], text...)
-	w.macs[i].Reset()
-	w.macs[i].Write(w.text)
-	w.sum = w.macs[i].Sum(w.sum[:0])
-	w.keys[i] = ExactKey(w.sum[:16])
 }

@@ -27,6 +27,8 @@ type Filter struct {
 
 	Hashes int // of a sketch: 1 to 8; 0 for a Bloom filter
 
+	Household bool // says where a person lives, and is cut and weighed for that (household.go)
+
 	measured bool // comes from a profile: what it withstands was measured as a whole
 }
 
@@ -207,8 +209,8 @@ func (s *Schema) bitsPerToken(f *Filter) []int {
 	insertions := float64(f.Length) * -math.Log(1-float64(f.fill())/1000)
 	ks := make([]int, len(fields))
 	for i, place := range fields {
-		field := s.Fields[place]
-		k := math.Round(insertions * float64(field.weight()) / float64(total*kinds[field.Kind].tokens))
+		part := s.part(f, place)
+		k := math.Round(insertions * float64(part.weight) / float64(total*part.tokens))
 		ks[i] = min(int(k), f.Length/2)
 	}
 	return ks
@@ -222,8 +224,8 @@ func (s *Schema) bitsPerToken(f *Filter) []int {
 // not drown among the bigrams. In whole numbers, so that every language rounds alike.
 func (s *Schema) votes(f *Filter) []int {
 	places := s.fieldsOf(f)
-	weight := func(i int) int { return s.Fields[places[i]].weight() }
-	tokens := func(i int) int { return kinds[s.Fields[places[i]].Kind].tokens }
+	weight := func(i int) int { return s.part(f, places[i]).weight }
+	tokens := func(i int) int { return s.part(f, places[i]).tokens }
 	top := 0
 	for i := range places {
 		if weight(i)*tokens(top) > weight(top)*tokens(i) {
@@ -243,7 +245,7 @@ func (s *Schema) votes(f *Filter) []int {
 // weightOf returns the weights of a filter's fields together.
 func (s *Schema) weightOf(f *Filter) (total int) {
 	for _, place := range s.fieldsOf(f) {
-		total += s.Fields[place].weight()
+		total += s.part(f, place).weight
 	}
 	return total
 }
@@ -284,7 +286,7 @@ func (s *Schema) Weak() []string {
 			out = append(out, fmt.Sprintf("filter %q is made of the field %q alone, so that equal values have equal filters, and the frequent ones can be told: put several fields into it", f.Name, s.Fields[fields[0]].Name))
 		}
 		switch {
-		case f.measured:
+		case f.measured && !f.Household:
 		case f.Hashes > 0 && f.shown() > mostShown:
 			out = append(out, fmt.Sprintf("filter %q is a sketch of too few hashes, from which a few known records lead to most others: use 3", f.Name))
 		case f.Hashes == 0 && f.xored() == 1:

@@ -3,6 +3,7 @@ package hashing
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"cohortlink/hashing/norm"
 )
@@ -47,7 +48,7 @@ func NewHasher(s Schema, key *Key, normalise []norm.Options) (*Hasher, error) {
 		if err != nil {
 			return nil, fmt.Errorf("field %q: %w", f.Name, err)
 		}
-		fields[i] = boundField{norm: n, cut: kinds[f.Kind].cut, weight: f.weight()}
+		fields[i] = boundField{norm: n}
 	}
 	filters := bindFilters(&s, key, fields)
 	words := 0
@@ -75,11 +76,11 @@ type Outcome struct {
 	// Problems has, for each field, why its value was not used or was changed
 	// (norm.None where it was used as it stood). Valid until the worker's next call.
 	Problems []norm.Problem
-	// Exact has an exact key for each name in the schema's Exact. Valid until the worker's
-	// next call.
+	// Exact has an exact key for each name in the schema's Exact, and then in its
+	// HouseholdExact. Valid until the worker's next call.
 	Exact []ExactKey
-	// Unusable: the record's values carry less than MinEvidence in every filter, and
-	// nothing was made of it.
+	// Unusable: the record's values carry less than MinEvidence in every filter, that of its
+	// household aside, and nothing was made of it.
 	Unusable bool
 }
 
@@ -101,19 +102,25 @@ func (w *Worker) Hash(values []string, dst []uint64) Outcome { return w.hash(val
 
 // boundField is a field of the schema, ready for use.
 type boundField struct {
-	norm   *norm.Normaliser
-	cut    func(t *tokenList, text string)
-	weight int
-	in     []place // in the filters
+	norm *norm.Normaliser
+	in   []place // in the filters
 }
 
-// place is where a field is in a filter: the how manyth of its fields it is.
-type place struct{ filter, field int }
+// place is where a field is in a filter: the how manyth of its fields it is, and how it is
+// cut and weighed there.
+type place struct {
+	filter, field int
+	household     bool
+	cut           func(t *tokenList, text string)
+	weight        int
+}
 
 // boundFilter is a filter of the schema, ready for use, and shared by all workers.
 type boundFilter struct {
-	words   int // as stored
-	total   int // of its fields' weights
+	words   int  // as stored
+	aside   bool // says nothing of who somebody is
+	least   int  // tenths of total that a record must carry
+	total   int  // of its fields' weights
 	encoder func() encoder
 }
 
@@ -129,15 +136,21 @@ type encoder interface {
 func bindFilters(s *Schema, key *Key, fields []boundField) []boundFilter {
 	banks := 0
 	for i := range s.Filters {
-		for j, field := range s.fieldsOf(&s.Filters[i]) {
-			fields[field].in = append(fields[field].in, place{i, j})
+		f := &s.Filters[i]
+		for j, field := range s.fieldsOf(f) {
+			part := s.part(f, field)
+			fields[field].in = append(fields[field].in, place{i, j, f.Household, part.cut, part.weight})
 			banks++
 		}
 	}
+	persons := slices.ContainsFunc(s.Filters, func(f Filter) bool { return !f.Household })
 	out := make([]boundFilter, len(s.Filters))
 	for i := range s.Filters {
 		f := &s.Filters[i]
-		out[i] = boundFilter{words: f.Bits() / 64, total: s.weightOf(f)}
+		out[i] = boundFilter{words: f.Bits() / 64, aside: f.Household && persons, least: 10 * MinEvidence, total: s.weightOf(f)}
+		if f.Household {
+			out[i].least = 10 * householdEvidence
+		}
 		if f.Hashes > 0 {
 			out[i].encoder = newSketchFilter(s, f, key, banks).encoder
 		} else {
@@ -186,11 +199,14 @@ func (w *worker) hash(values []string, dst []uint64) Outcome {
 		if text == "" {
 			continue
 		}
-		w.tokens.reset()
-		f.cut(&w.tokens, text)
-		for _, p := range f.in {
+		for k := range f.in {
+			p := &f.in[k]
+			if k == 0 || p.household != f.in[k-1].household {
+				w.tokens.reset()
+				p.cut(&w.tokens, text)
+			}
 			filter := &w.filters[p.filter]
-			filter.evidence += f.weight
+			filter.evidence += p.weight
 			filter.encode.add(p.field, &w.tokens, filter.bits)
 		}
 	}
@@ -199,14 +215,15 @@ func (w *worker) hash(values []string, dst []uint64) Outcome {
 		// In whole numbers, so that a record that carries exactly MinEvidence is hashed
 		// whatever the order of the fields.
 		f := &w.filters[i]
-		if 10*f.evidence < 10*MinEvidence*f.total {
+		if 10*f.evidence < f.least*f.total {
 			clear(f.bits)
 			continue
 		}
 		f.encode.end(f.bits)
-		o.Unusable = false
+		o.Unusable = o.Unusable && f.aside
 	}
 	if o.Unusable {
+		clear(dst)
 		clear(w.exact.keys)
 	}
 	return o

@@ -22,6 +22,10 @@ type Schema struct {
 	Fields  []Field  // in any order: it changes neither the bits nor the fingerprint
 	Filters []Filter // of a record, in the order in which they are written
 	Exact   []string // names of fields that also travel as exact keys, in the order in which they are written
+
+	// HouseholdExact names fields, of kind uprn, that travel as exact keys of the household;
+	// they are written after the others.
+	HouseholdExact []string
 }
 
 // A Field is one thing known about a person.
@@ -86,6 +90,9 @@ func (s *Schema) Check() error {
 	if len(s.Filters) == 0 || len(s.Filters) > maxFilters {
 		return fmt.Errorf("a record has %d filters: use 1 to %d", len(s.Filters), maxFilters)
 	}
+	if err := s.checkHousehold(); err != nil {
+		return err
+	}
 	names := map[string]bool{}
 	for i := range s.Filters {
 		f := &s.Filters[i]
@@ -107,6 +114,9 @@ func (s *Schema) Check() error {
 		if slices.Contains(s.Exact[:i], name) {
 			return fmt.Errorf("exact key %q is named twice", name)
 		}
+		used[name] = true
+	}
+	for _, name := range s.HouseholdExact {
 		used[name] = true
 	}
 	for _, f := range s.Fields {
@@ -153,6 +163,7 @@ func (s *Schema) canonical(normalisation [32]byte) []byte {
 	}
 	type filter struct {
 		Name     string  `json:"name"`
+		Role     string  `json:"role,omitempty"`
 		Encoding string  `json:"encoding"`
 		Length   int     `json:"length"`
 		Fill     int     `json:"fill,omitempty"` // thousandths
@@ -165,9 +176,10 @@ func (s *Schema) canonical(normalisation [32]byte) []byte {
 		Fields        []field  `json:"fields"`
 		Filters       []filter `json:"filters,omitempty"`
 		Exact         []string `json:"exact,omitempty"`
+		Household     []string `json:"household_exact,omitempty"`
 		Normalisation string   `json:"normalisation"`
 		Tokens        string   `json:"tokens"`
-	}{Project: s.Project, Exact: s.Exact, Normalisation: hex.EncodeToString(normalisation[:]), Tokens: tokensVersion}
+	}{Project: s.Project, Exact: s.Exact, Household: s.HouseholdExact, Normalisation: hex.EncodeToString(normalisation[:]), Tokens: tokensVersion}
 	for _, f := range s.Fields {
 		doc.Fields = append(doc.Fields, field{Name: f.Name, Kind: string(f.Kind), Weight: f.weight()})
 	}
@@ -182,6 +194,9 @@ func (s *Schema) canonical(normalisation [32]byte) []byte {
 		for i := range s.Filters {
 			f := &s.Filters[i]
 			out := filter{Name: f.Name, Encoding: f.Encoding(), Length: f.Length}
+			if f.Household {
+				out.Role = householdVersion
+			}
 			if f.Hashes == 0 {
 				out.Fill = f.fill()
 			}
@@ -209,11 +224,11 @@ func (s *Schema) canonical(normalisation [32]byte) []byte {
 // isPlain reports a schema of one filter made as the first cohortlink made them. Its
 // canonical JSON, and so its fingerprint, is as it was then.
 func (s *Schema) isPlain() bool {
-	if len(s.Filters) != 1 || len(s.Exact) > 0 {
+	if len(s.Filters) != 1 || len(s.Exact)+len(s.HouseholdExact) > 0 {
 		return false
 	}
 	f := &s.Filters[0]
-	return f.Name == RecordFilter && f.Encoding() == "bloom/1" && f.fill() == halfFull && len(s.fieldsOf(f)) == len(s.Fields)
+	return f.Name == RecordFilter && !f.Household && f.Encoding() == "bloom/1" && f.fill() == halfFull && len(s.fieldsOf(f)) == len(s.Fields)
 }
 
 // weight is in thousandths.

@@ -21,10 +21,12 @@ type vectorFilter struct {
 	Noise   float64  `json:"noise"` // thousandths
 	Hashes  int      `json:"hashes"`
 	Fields  []string `json:"fields"`
+
+	Household bool `json:"household"`
 }
 
 func (v vectorFilter) filter() Filter {
-	return Filter{Name: v.Name, Fields: v.Fields, Length: v.Length, Fill: v.Fill / 1000, Fold: v.Fold, Rule90: v.Rule90, Balance: v.Balance, Noise: v.Noise / 1000, Hashes: v.Hashes}
+	return Filter{Name: v.Name, Fields: v.Fields, Length: v.Length, Fill: v.Fill / 1000, Fold: v.Fold, Rule90: v.Rule90, Balance: v.Balance, Noise: v.Noise / 1000, Hashes: v.Hashes, Household: v.Household}
 }
 
 type hardenedSchema struct {
@@ -86,7 +88,7 @@ func TestVectorsHardenedSchemas(t *testing.T) {
 
 func TestVectorsHardenedRecords(t *testing.T) {
 	v := readVectors(t)
-	aside, zeros, sketches := 0, 0, 0
+	aside, zeros, sketches, homes := 0, 0, 0, 0
 	for i, c := range v.HardenedRecords {
 		s := v.HardenedSchemas[c.Schema].Schema.schema()
 		h, err := NewHasher(s, newKey(s.Project, unhex(t, c.Secret)), dateOptions(len(s.Fields)))
@@ -122,7 +124,10 @@ func TestVectorsHardenedRecords(t *testing.T) {
 				zeros++
 			}
 		}
-		for j, name := range s.Exact {
+		for j, name := range slices.Concat(s.Exact, s.HouseholdExact) {
+			if s.HouseholdExact != nil && c.Made.Exact[j] != "00000000000000000000000000000000" {
+				homes++
+			}
 			if got := hex.EncodeToString(o.Exact[j][:]); got != c.Made.Exact[j] {
 				t.Errorf("record %d: exact key %s is %s, want %s", i, name, got, c.Made.Exact[j])
 			}
@@ -132,6 +137,7 @@ func TestVectorsHardenedRecords(t *testing.T) {
 	found(t, aside, 15)
 	found(t, zeros, 1)
 	found(t, sketches, 30)
+	found(t, homes, 10)
 }
 
 func unwords(t *testing.T, s string) []uint64 {

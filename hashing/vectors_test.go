@@ -29,10 +29,12 @@ type vectorSchema struct {
 	} `json:"fields"`
 	Filters []vectorFilter `json:"filters"` // in place of a length
 	Exact   []string       `json:"exact"`
+
+	HouseholdExact []string `json:"household_exact"`
 }
 
 func (v vectorSchema) schema() Schema {
-	s := Schema{Project: v.Project, Exact: v.Exact}
+	s := Schema{Project: v.Project, Exact: v.Exact, HouseholdExact: v.HouseholdExact}
 	if v.Filters == nil {
 		s.Filters = Plain(v.Length)
 	}

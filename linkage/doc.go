@@ -23,6 +23,9 @@
 // all (candidates.go, fs.go, evidence.go), and 1 and 3 are done with the weights in place
 // of scores.
 //
+// Where records say where their persons live, persons are grouped into households after
+// that (households.go).
+//
 // Records are numbered across parties in a canonical order, parties by name and
 // records by record ID, and every step depends on nothing else: neither the order
 // in which files are named nor the number of workers changes a single person.

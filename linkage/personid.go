@@ -44,14 +44,20 @@ func (r *Result) smallest() []int32 {
 	return out
 }
 
-// A namer makes person IDs of record IDs.
+// A namer makes IDs of persons, or of households, of record IDs.
 type namer struct {
 	mac   hash.Hash
 	label []byte
 }
 
-func newNamer(secret []byte, party string) *namer {
-	return &namer{hmac.New(sha256.New, secret), []byte("cohortlink/v1/person\x00" + party + "\x00")}
+func newNamer(secret []byte, party string) *namer { return newNamerOf("person", secret, party) }
+
+func newHouseholdNamer(secret []byte, party string) *namer {
+	return newNamerOf("household", secret, party)
+}
+
+func newNamerOf(what string, secret []byte, party string) *namer {
+	return &namer{hmac.New(sha256.New, secret), []byte("cohortlink/v1/" + what + "\x00" + party + "\x00")}
 }
 
 func (n *namer) of(record RecordID) (id PersonID) {

@@ -17,7 +17,8 @@ func newAttach(a *app) *cobra.Command {
 		Short: "Add the person IDs that came back to your own extract",
 		Long: `Writes a copy of your extract with one more column, person_id. Rows with the same
 person ID are the same person; rows of other partners with that ID are too. Your
-own columns stay as they are, in their order.
+own columns stay as they are, in their order. Where the project asks for households,
+household_id comes after it: persons who live together, empty where that is not known.
 
 The extract must be the very file that was hashed: the receipt knows it. Links that
 are sealed (PARTY.links) are opened with your identity, and must be signed by the
@@ -104,7 +105,11 @@ func (r *attachRun) run() error {
 		return err
 	}
 	defer out.Abort()
-	digest, err := formats.Attach(r.extract, options, out, "person_id", person)
+	columns := []formats.Attached{{Column: "person_id", Value: person}}
+	if links.Households != nil {
+		columns = append(columns, formats.Attached{Column: "household_id", Value: m.Households(links)})
+	}
+	digest, err := formats.Attach(r.extract, options, out, columns...)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 
+	"cohortlink/formats"
 	"cohortlink/hashing"
 	"cohortlink/hashing/audit"
 	"cohortlink/hashing/norm"
@@ -69,7 +70,7 @@ func (t *auditAttack) hash(encodings []oneFilter) ([]audit.Sent, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := audit.Sent{Name: e.layout.Name, Encoding: e.layout.Encoding, Filters: f}
+		s := audit.Sent{Name: e.layout.Name, Encoding: e.layout.Encoding, Household: e.layout.Role == formats.RoleHousehold, Filters: f}
 		for _, field := range e.fieldsOf() {
 			s.Fields = append(s.Fields, field.Name)
 		}

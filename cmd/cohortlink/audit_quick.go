@@ -14,7 +14,7 @@ import (
 func sentOf(m formats.FiltersManifest, rows [][]uint64) []audit.Sent {
 	var out []audit.Sent
 	for i, l := range m.Filters {
-		out = append(out, audit.Sent{Name: l.Name, Encoding: l.Encoding, Filters: audit.Filters{Bits: l.Bits, Similarity: l.Similarity, Rows: rows[i]}})
+		out = append(out, audit.Sent{Name: l.Name, Encoding: l.Encoding, Household: l.Role == formats.RoleHousehold, Filters: audit.Filters{Bits: l.Bits, Similarity: l.Similarity, Rows: rows[i]}})
 	}
 	return out
 }

@@ -20,6 +20,9 @@ func schemaOf(p *formats.Project) (hashing.Schema, error) {
 	if s.Filters, err = filtersOf(&p.Encoding); err != nil {
 		return s, err
 	}
+	if err := addHouseholds(&s, p); err != nil {
+		return s, err
+	}
 	return s, s.Check()
 }
 

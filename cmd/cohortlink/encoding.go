@@ -18,6 +18,7 @@ type encoding struct {
 	fields  []string // in words
 	filters []formats.FilterLayout
 	exact   []string // names of exact keys
+	homes   []string // those of them that are of households
 	weak    []string // weak choices, each with what to choose instead
 	noisy   bool     // the same record hashed twice gives different bits
 }
@@ -47,7 +48,8 @@ func nativeEncodingOf(p *formats.Project, path string) (*encoding, error) {
 	if err != nil {
 		return nil, errorf("%s: %w", path, err)
 	}
-	e := &encoding{native: &s, schema: s.Fingerprint(), filters: layoutsOf(&s), exact: s.Exact, weak: s.Weak()}
+	e := &encoding{native: &s, schema: s.Fingerprint(), filters: layoutsOf(&s), homes: householdKeyNames(&s), weak: s.Weak()}
+	e.exact = append(slices.Clone(s.Exact), e.homes...)
 	for _, f := range p.Fields {
 		e.fields = append(e.fields, f.Name+" ("+f.Kind+")")
 	}

@@ -32,6 +32,8 @@ with spaces between), and shows what missed pairs have wrong. A rate that is too
 small to judge is marked. "synth" writes both tables. With --project, wrong pairs
 that share an NHS number are told apart, and --complete adds the scores of pairs
 whose two records both hold names, a date of birth, and a postcode or an NHS number.
+With --households, a table with the columns entity and household, who was put into one
+household is scored too.
 
 With --linked and --maps also what other thresholds would have given. --html draws
 all of it as one page, for those who answer for the linkage.
@@ -57,6 +59,7 @@ all of it as one page, for those who answer for the linkage.
 	f := cmd.Flags()
 	f.StringVar(&e.truth, "truth", "", "a table with the columns entity, party, rid, and more about people if known")
 	f.StringVar(&e.events, "events", "", "a table with the columns party, rid, causes: what records have wrong")
+	f.StringVar(&e.households, "households", "", "a table with the columns entity, household: also score who was put into one household")
 	f.StringVar(&e.linked, "linked", "", "the linked folder, for the sweep over thresholds")
 	f.StringVar(&e.maps, "maps", "", "the folder with the maps PARTY.map.csv (or PARTY/PARTY.map.csv), for the sweep")
 	f.StringVar(&e.ridColumn, "record-key", "", "the column that holds rid (default: found out)")
@@ -72,6 +75,7 @@ type evaluateRun struct {
 	app                    *app
 	files                  []string
 	truth, events, project string
+	households             string
 	linked, maps           string
 	ridColumn, html        string
 	within, complete, json bool
@@ -79,14 +83,15 @@ type evaluateRun struct {
 }
 
 type evaluation struct {
-	Records   int                `json:"records"`
-	Parties   []string           `json:"parties"`
-	Within    bool               `json:"pairs_within_parties"`
-	Scores    quality.Scores     `json:"scores"`
-	Complete  *completeScores    `json:"complete,omitempty"`
-	Why       *quality.Breakdown `json:"why"` // of all pairs, complete or not
-	Sweep     []quality.Point    `json:"sweep,omitempty"`
-	Threshold *float64           `json:"threshold,omitempty"` // the one that was used
+	Records    int                `json:"records"`
+	Parties    []string           `json:"parties"`
+	Within     bool               `json:"pairs_within_parties"`
+	Scores     quality.Scores     `json:"scores"`
+	Complete   *completeScores    `json:"complete,omitempty"`
+	Households *householdScores   `json:"households,omitempty"`
+	Why        *quality.Breakdown `json:"why"` // of all pairs, complete or not
+	Sweep      []quality.Point    `json:"sweep,omitempty"`
+	Threshold  *float64           `json:"threshold,omitempty"` // the one that was used
 }
 
 // completeScores are of the pairs whose two records are complete (holdings).
@@ -127,8 +132,11 @@ func (e *evaluateRun) run() (*evaluation, error) {
 	}
 	out := &evaluation{Within: e.within || len(e.files) == 1}
 	l := linkedRecords{persons: map[string]int{}, numbers: map[string]int{}}
+	if e.households != "" {
+		l.households = &householdIDs{names: map[string]int{}}
+	}
 	rowEntity := map[string][]int{} // by party: entity of each row, for the sweep
-	inputs := []string{e.truth, e.events, e.project}
+	inputs := []string{e.truth, e.events, e.project, e.households}
 	for _, arg := range e.files {
 		party, file := partyOfFile(arg)
 		if slices.Contains(out.Parties, party) {
@@ -158,6 +166,11 @@ func (e *evaluateRun) run() (*evaluation, error) {
 			if is {
 				out.Complete.Records++
 			}
+		}
+	}
+	if e.households != "" {
+		if out.Households, err = scoreHouseholds(e.households, truth, &l); err != nil {
+			return nil, err
 		}
 	}
 	if e.linked != "" {
@@ -194,6 +207,8 @@ type linkedRecords struct {
 	truthRow []int  // where the truth has the record
 	complete []bool // see holdings
 	number   []int  // equal for equal NHS numbers; -1 without one
+
+	households *householdIDs // nil: not asked for
 
 	persons, numbers map[string]int // person IDs and NHS numbers as the numbers above
 }
@@ -233,6 +248,12 @@ func (e *evaluateRun) readLinkedExtract(l *linkedRecords, file string, project *
 	if person < 0 {
 		return errorf("%s: there is no column \"person_id\"\nadd it with \"cohortlink attach\"", file)
 	}
+	household := -1
+	if l.households != nil {
+		if household, err = householdColumn(file, x.Header()); err != nil {
+			return err
+		}
+	}
 	rid := -1
 	if e.ridColumn != "" {
 		if rid = slices.Index(x.Header(), e.ridColumn); rid < 0 {
@@ -257,6 +278,7 @@ func (e *evaluateRun) readLinkedExtract(l *linkedRecords, file string, project *
 		case errors.As(err, &bad):
 			unread++
 			l.add(truth.unknown(), "", false, "")
+			l.households.add("")
 			continue
 		case err != nil:
 			return err
@@ -277,6 +299,9 @@ func (e *evaluateRun) readLinkedExtract(l *linkedRecords, file string, project *
 		}
 		complete, number := h.of(row)
 		l.add(at, row[person], complete, number)
+		if household >= 0 {
+			l.households.add(row[household])
+		}
 	}
 }
 

@@ -41,7 +41,11 @@ func layoutsOf(s *hashing.Schema) []formats.FilterLayout {
 	var out []formats.FilterLayout
 	for i := range s.Filters {
 		f := &s.Filters[i]
-		out = append(out, formats.FilterLayout{Name: f.Name, Bits: f.Bits(), Encoding: f.Encoding(), Similarity: f.Similarity()})
+		l := formats.FilterLayout{Name: f.Name, Bits: f.Bits(), Encoding: f.Encoding(), Similarity: f.Similarity()}
+		if f.Household {
+			l.Role = formats.RoleHousehold
+		}
+		out = append(out, l)
 	}
 	return out
 }

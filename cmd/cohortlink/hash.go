@@ -180,7 +180,11 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 		}
 	}
 	for _, f := range cols.lacks {
-		ui.warnf("%s has no column for field %q: its records can only be found by the others", h.extract, f)
+		what := "its records"
+		if p.ForHouseholds(f) {
+			what = "the households of its records"
+		}
+		ui.warnf("%s has no column for field %q: %s can only be found by the others", h.extract, f, what)
 	}
 	left, err := h.readLists(p, cols)
 	if err != nil {
@@ -201,7 +205,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err := h.checkRead(p, batches); err != nil {
 		return nil, err
 	}
-	h.warnShared(batches, e.exact)
+	h.warnShared(batches, e.exact, len(e.exact)-len(e.homes))
 	// From here on everything is counted, and nothing can be set aside any more.
 	s := &hashSummary{Party: party.Name, Lacks: cols.lacks, Reasons: map[string]int{}, Schema: e.schema, Rows: x.Row(), Sealed: to != nil}
 	for _, b := range batches {
@@ -242,7 +246,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	today := time.Now().UTC().Format(time.DateOnly)
 	manifest := formats.FiltersManifest{
 		Records: s.Records, SetAside: s.SetAside, LeftOut: s.LeftOut, Deduplicated: party.Deduplicated,
-		Filters: e.filters, Exact: e.exact, Needs: needs.layouts(), Created: today, Tool: tool(),
+		Filters: e.filters, Exact: e.exact, HouseholdExact: e.homes, Needs: needs.layouts(), Created: today, Tool: tool(),
 	}
 	sent, err := sentOfBatches(batches, manifest.Filters, encoder.words, kept.row)
 	if err != nil {

@@ -360,12 +360,15 @@ func (i *inspection) lines() [][2]string {
 		for k, l := range f.FiltersManifest.Filters {
 			add("filter "+l.Name, plural(l.Bits, "bit")+": "+encodingInWords(l.Encoding))
 			add("", similarityInWords(l.Similarity)+" ("+l.Encoding+", "+l.Similarity+")")
+			if l.Role == formats.RoleHousehold {
+				add("", "says where a person lives; not weighed for persons")
+			}
 			if o := f.Ones[k]; f.Records > 0 {
 				add("", fmt.Sprintf("%.1f %% of bits set on average, %d to %d a record", 100*o.Mean/float64(l.Bits), o.Min, o.Max))
 			}
 		}
 		if len(f.FiltersManifest.Exact) > 0 {
-			add("exact keys", strings.Join(f.FiltersManifest.Exact, ", "))
+			add("exact keys", strings.Join(exactKeysInWords(&f.FiltersManifest), ", "))
 		}
 		for _, w := range f.Weak {
 			add("weak", w)
@@ -447,6 +450,9 @@ func (i *inspection) lines() [][2]string {
 		add("parties", thousands(len(m.Parties)))
 		add("records", thousands(m.Records))
 		add("persons", thousands(m.Persons))
+		if h := m.Households; h != nil {
+			add("households", thousands(h.Households)+" of "+plural(h.Persons, "person"))
+		}
 		add("threshold", fmt.Sprintf("%.3f", m.Threshold.Score)+", "+m.Threshold.Chosen)
 		if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
 			e := m.Estimate

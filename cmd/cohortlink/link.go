@@ -38,7 +38,8 @@ party. Writes the folder linked/:
                     key is in the file of partners
   people.parquet, needs.parquet, pairs.parquet   stay at the unit; so does
                     evidence.parquet, where records have several filters or exact
-                    keys: what each of them says of each pair
+                    keys: what each of them says of each pair; and
+                    households.parquet, where the project asks for households
   manifest.json     what was linked, how, and how good it is thought to be
   person.secret     what person IDs are made with; keep it with the folder
 
@@ -111,9 +112,10 @@ type linkRun struct {
 	blocking                string
 	blockingLoss            float64
 
-	clkBits  int                   // of a CLK in a binary file; 0: as in the other files
-	clean    []string              // parties that send CLKs and have no person twice
-	clksFrom map[string]*clksParty // the parties that sent CLKs
+	clkBits  int                    // of a CLK in a binary file; 0: as in the other files
+	clean    []string               // parties that send CLKs and have no person twice
+	clksFrom map[string]*clksParty  // the parties that sent CLKs
+	homes    []*formats.FiltersFile // what files say of households, each file apart
 }
 
 func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
@@ -221,7 +223,11 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	if err := previous.follow(res, m, l.threshold != ""); err != nil {
 		return nil, err
 	}
-	w := &linkedWriter{dir: dir, res: res, files: files, clks: l.clksFrom, secret: secret, perParty: settings.PersonIDs == "per-party", m: m, unit: &l.unit, previous: previous}
+	households, err := l.households(ctx, res, m)
+	if err != nil {
+		return nil, err
+	}
+	w := &linkedWriter{dir: dir, res: res, files: files, clks: l.clksFrom, secret: secret, perParty: settings.PersonIDs == "per-party", m: m, unit: &l.unit, previous: previous, households: households}
 	if err := w.write(); err != nil {
 		return nil, err
 	}
@@ -274,7 +280,7 @@ func (l *linkRun) readFilters(project *formats.Project, schema string, previous 
 			return nil, errorf("%s: %w", p, err)
 		}
 	}
-	if files, err = l.joinCLKs(files, clks, project); err != nil {
+	if files, err = l.joinCLKs(l.takeHouseholds(files), clks, project); err != nil {
 		return nil, err
 	}
 	if files, err = previous.join(files); err != nil {
@@ -425,19 +431,20 @@ func howChosen(res *linkage.Result) string {
 
 // linkedWriter writes the linked folder.
 type linkedWriter struct {
-	dir      *formats.OutputDir
-	res      *linkage.Result
-	files    []*formats.FiltersFile
-	clks     map[string]*clksParty
-	secret   []byte
-	perParty bool
-	m        *formats.LinkedManifest
-	unit     *unit
-	previous *previousRun
+	dir        *formats.OutputDir
+	res        *linkage.Result
+	files      []*formats.FiltersFile
+	clks       map[string]*clksParty
+	secret     []byte
+	perParty   bool
+	m          *formats.LinkedManifest
+	unit       *unit
+	previous   *previousRun
+	households *linkage.Households // nil: none were asked for
 }
 
 func (w *linkedWriter) write() error {
-	for _, step := range []func() error{w.links, w.people, w.needs, w.pairs, w.evidence, w.rest} {
+	for _, step := range []func() error{w.links, w.people, w.needs, w.pairs, w.evidence, w.writeHouseholds, w.rest} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -482,17 +489,19 @@ const tableRows = 1 << 14
 
 func (w *linkedWriter) links() error {
 	res := w.res
-	shared := res.PersonIDs(w.secret, "")
+	shared, sharedHomes := res.PersonIDs(w.secret, ""), w.householdIDs("")
 	for p, name := range res.Parties {
 		ids := shared
+		homes := sharedHomes
 		if w.perParty {
-			ids = res.PersonIDs(w.secret, name)
+			ids, homes = res.PersonIDs(w.secret, name), w.householdIDs(name)
 		}
 		l := &formats.Links{}
 		for i := res.First[p]; i < res.First[p+1]; i++ {
 			l.Records = append(l.Records, formats.RecordID(res.IDs[i]))
 			l.Persons = append(l.Persons, formats.PersonID(ids[res.Person[i]]))
 		}
+		w.setHouseholds(l, res.First[p], homes)
 		send := w.send
 		if c := w.clks[name]; c != nil {
 			send = func(party string, l *formats.Links) error { return w.rowLinks(party, c, l) }
@@ -642,6 +651,7 @@ func (l *linkRun) tell(m *formats.LinkedManifest) {
 	l.tellBlocking(m)
 	l.tellEvidence(m)
 	l.tellPrevious(m)
+	l.tellHouseholds(m)
 	if m.Rules.TooLarge > 0 {
 		ui.warnf("%s would have had too many records to be one person, and were left apart", plural(m.Rules.TooLarge, "group"))
 	}

@@ -52,7 +52,7 @@ func evidenceOf(m *formats.FiltersManifest, res *linkage.Result) *formats.Linked
 		Precision: finite(e.Expected.Precision), Recall: finite(e.Expected.Recall),
 	}
 	for _, f := range m.Filters {
-		out.Filters = append(out.Filters, formats.LinkedFilter(f))
+		out.Filters = append(out.Filters, formats.LinkedFilter{Name: f.Name, Bits: f.Bits, Encoding: f.Encoding, Similarity: f.Similarity})
 	}
 	for i, name := range m.Exact {
 		out.Exact = append(out.Exact, formats.LinkedExactKey{Name: name, Agreement: e.Agreement[i]})

@@ -141,6 +141,9 @@ func (w *linkedWriter) sendBatches(party string, batches []*formats.FiltersFile,
 		for _, id := range ids {
 			person, _ := l.Person(id)
 			of.Persons = append(of.Persons, person)
+			if l.Households != nil {
+				of.Households = append(of.Households, l.Household(id))
+			}
 		}
 		name := party
 		if i > 0 {

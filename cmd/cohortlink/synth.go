@@ -36,6 +36,7 @@ the test range and postcodes from areas that do not exist.
 	f.StringVar(&s.council, "council", string(borough.CouncilIndex), "the council's extract: index, social-care or council-tax")
 	f.Float64Var(&s.withheld, "nhs-withheld", 0, "share of NHS numbers taken out, 0 to 1")
 	f.IntVar(&s.practices, "practices", 0, "GP practices (default 13)")
+	f.BoolVar(&s.addresses, "addresses", false, "give records an address and a UPRN, write households.csv, and have the project ask for households")
 	f.BoolVar(&s.json, "json", false, "print what was made as JSON")
 	return cmd
 }
@@ -46,7 +47,7 @@ type synthRun struct {
 	seed              uint64
 	setting, council  string
 	withheld          float64
-	json              bool
+	json, addresses   bool
 }
 
 func (s *synthRun) settings() (borough.Settings, error) {
@@ -71,6 +72,12 @@ func (s *synthRun) settings() (borough.Settings, error) {
 		out.Council = c
 	default:
 		return out, usagef("--council is index, social-care or council-tax")
+	}
+	if s.addresses {
+		out.Addresses = borough.CleanAddresses()
+		if s.setting == "dirty" {
+			out.Addresses = borough.DirtyAddresses()
+		}
 	}
 	if s.practices > 0 {
 		out.Practices = s.practices
@@ -132,6 +139,12 @@ func boroughProject(name string, sum *borough.Summary) *formats.Project {
 		Encoding: formats.ProjectEncoding{Profile: "standard"},
 		Linkage:  formats.ProjectLinkage{Threshold: "auto", PersonIDs: "shared"},
 		Release:  formats.ProjectRelease{Preset: "hes"},
+	}
+	if sum.HouseholdsFile != "" {
+		p.Fields = append(p.Fields,
+			formats.ProjectField{Name: "address", Kind: "text", For: formats.FieldForHouseholds},
+			formats.ProjectField{Name: "uprn", Kind: "uprn", For: formats.FieldForHouseholds})
+		p.Households = &formats.ProjectHouseholds{Fields: []string{"surname", "postcode", "address", "uprn"}}
 	}
 	for _, n := range sum.Needs {
 		p.Needs = append(p.Needs, formats.ProjectNeed{Name: n.Name, Kind: n.Kind, Values: n.Values})

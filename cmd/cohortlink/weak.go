@@ -41,9 +41,10 @@ const (
 	sharedShare   = 0.01
 )
 
-// warnShared looks whether an exact key tells people apart at all.
-func (h *hashRun) warnShared(batches []*batch, names []string) {
-	for e, name := range names {
+// warnShared looks whether an exact key tells people apart at all. It looks at the first of
+// the names alone: those after are of households, which are shared.
+func (h *hashRun) warnShared(batches []*batch, names []string, first int) {
+	for e, name := range names[:first] {
 		count := map[formats.ExactKey]int{}
 		given, most := 0, 0
 		for _, b := range batches {

@@ -19,6 +19,7 @@ import (
 // truthTable is the truth, column by column. Columns that it does not have are nil.
 type truthTable struct {
 	row       map[string]map[string]int // by party and rid
+	names     map[string]int            // entity of each name
 	entity    []int
 	household []int // -1 where not known
 	twin      []bool
@@ -73,6 +74,7 @@ func readTruth(path string) (*truthTable, error) {
 		}
 	}
 	entities, households, words := map[string]int{}, map[string]int{}, map[string]string{}
+	t.names = entities
 	for {
 		row, err := x.Next()
 		if err == io.EOF {

@@ -39,6 +39,7 @@ func (a *app) tellEvaluation(e *evaluation) {
 	if c := e.Complete; c != nil {
 		ui.resultf("a pair is complete when both records hold names, a date of birth, and a postcode or an NHS number:\n%s of %s do\n", thousands(c.Records), plural(e.Records, "record"))
 	}
+	a.tellHouseholdScores(e.Households)
 	a.tellWhy(e.Why)
 	if len(e.Sweep) > 0 {
 		ui.resultf("\nat other thresholds (%.3f was used)\n\n%-18s%9s%9s%9s\n", *e.Threshold, "", "precision", "recall", "F1")

@@ -17,6 +17,8 @@ type Sent struct {
 	Name     string
 	Encoding string // as the manifest says it: "bloom/1 fold:2", "sketch/1 hashes:3"
 	Fields   []string
+	// Household: the filters say where people live, so that those of a family are alike.
+	Household bool
 	Filters
 }
 
@@ -152,9 +154,26 @@ func lookAlone(sent []Sent, exact []string) *Alone {
 	for _, s := range sent {
 		stats := measureBits(s.Bits, s.Rows, aloneRandom(1))
 		a.Filters = append(a.Filters, AloneFilter{Name: s.Name, Encoding: s.Encoding, Similarity: s.Similarity, Stats: stats})
-		a.Findings = append(a.Findings, bitFindings(s.Name, stats)...)
+		findings := bitFindings(s.Name, stats)
+		if s.Household {
+			excuseFamilies(findings)
+		}
+		a.Findings = append(a.Findings, findings...)
 	}
 	return a
+}
+
+// excuseFamilies takes the grade from what families do to the filters of their homes: these
+// are there again and again, and their places are set together, which is what they are
+// for. Nothing is said instead about whether tokens show.
+func excuseFamilies(findings []Finding) {
+	for i := range findings {
+		f := &findings[i]
+		if f.Check == CheckRepeats || f.Check == CheckDependence {
+			f.Grade, f.Do = Info, ""
+			f.Text += "; families share the filter of their home, so that this is not judged"
+		}
+	}
 }
 
 // configFindings judges how filters were made (A0).

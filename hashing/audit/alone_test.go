@@ -385,3 +385,32 @@ func TestEncodingFinding(t *testing.T) {
 		}
 	}
 }
+
+// Families have the filter of their home in common: that is told, and not held against it. Anything else is judged as ever.
+func TestHouseholdsAreNotRepeats(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	var rows []uint64
+	for range 400 {
+		a, b := rng.Uint64(), rng.Uint64()
+		rows = append(rows, a, b, a, b, a, b)
+	}
+	sent := []Sent{{Name: "home", Encoding: "bloom/1 fold:2", Filters: Filters{Bits: 128, Rows: rows, Similarity: "xor:4:0.5"}}}
+	grades := func() map[string]Grade {
+		out := map[string]Grade{}
+		for _, f := range Quick(sent, nil).Findings {
+			out[f.Check] = f.Grade
+		}
+		return out
+	}
+	was := grades()
+	sent[0].Household = true
+	is := grades()
+	if was[CheckRepeats] != Fail || is[CheckRepeats] != Info || is[CheckDependence] != Info {
+		t.Errorf("filters that are all there three times are graded %v, and %v for a household", was, is)
+	}
+	for check, grade := range was {
+		if check != CheckRepeats && check != CheckDependence && is[check] != grade {
+			t.Errorf("%s is graded %s, and %s for a household", check, grade, is[check])
+		}
+	}
+}

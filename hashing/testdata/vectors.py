@@ -29,6 +29,12 @@ KINDS = {  # kind: (cut, tokens, weight)
     "code": ("whole", 1, 1000),
 }
 
+HOUSEHOLD = {  # the same, in the filter of a household
+    "name": ("bigrams", 7, 3000),
+    "postcode": ("positioned", 6, 2000),
+    "text": ("address", 20, 5000),
+}
+
 
 # The project key
 
@@ -78,10 +84,17 @@ def weight(field):
     return field["weight"] or KINDS[field["kind"]][2]
 
 
+def part(x, field):
+    """How a field is cut in a filter, the tokens it gives, and its weight there."""
+    if x["household"]:
+        return HOUSEHOLD[field["kind"]]
+    return KINDS[field["kind"]][:2] + (weight(field),)
+
+
 def filters(schema):
     """The filters, with all of their settings. fill and noise are in thousandths."""
     return [{"fields": [f["name"] for f in schema["fields"]], "fill": 500, "fold": 0, "rule90": False, "balance": False,
-             "noise": 0, "hashes": 0} | x for x in schema.get("filters") or [{"name": "record", "length": schema["length"]}]]
+             "noise": 0, "hashes": 0, "household": False} | x for x in schema.get("filters") or [{"name": "record", "length": schema["length"]}]]
 
 
 def fields_of(schema, x):
@@ -92,11 +105,11 @@ def bits_per_token(schema, x):
     """k of a Bloom filter, or the votes of a sketch, for each of its fields."""
     fields = fields_of(schema, x)
     if x["hashes"]:
-        ratio = lambda f: Fraction(weight(f), KINDS[f["kind"]][1])
+        ratio = lambda f: Fraction(part(x, f)[2], part(x, f)[1])
         top = max(map(ratio, fields))
         return [max(v for v in range(9) if v == 0 or (2 * v - 1) ** 2 * top <= 256 * ratio(f)) for f in fields]
-    total = sum(map(weight, fields))
-    return [min(math.floor(x["length"] * -math.log(1 - x["fill"] / 1000) * weight(f) / (total * KINDS[f["kind"]][1]) + 0.5), x["length"] // 2)
+    total = sum(part(x, f)[2] for f in fields)
+    return [min(math.floor(x["length"] * -math.log(1 - x["fill"] / 1000) * part(x, f)[2] / (total * part(x, f)[1]) + 0.5), x["length"] // 2)
             for f in fields]
 
 
@@ -128,8 +141,9 @@ def canonical(schema, digest):
     by_name = lambda fields: sorted(fields, key=lambda f: f["name"])
     fields = [{"name": f["name"], "kind": f["kind"], "weight": weight(f)} for f in schema["fields"]]
     head, all_filters, exact = {"project": schema["project"]}, filters(schema), schema.get("exact", [])
+    household = schema.get("household_exact", [])
     x = all_filters[0]
-    if len(all_filters) == 1 and not exact and x["name"] == "record" and encoding(x) == "bloom/1" and x["fill"] == 500 and len(x["fields"]) == len(fields):
+    if len(all_filters) == 1 and not exact + household and x["name"] == "record" and encoding(x) == "bloom/1" and x["fill"] == 500 and len(x["fields"]) == len(fields):
         head |= {"encoding": "bloom/1", "length": x["length"]}
         body = {"fields": by_name([f | {"k": k} for f, k in zip(fields, bits_per_token(schema, x))])}
     else:
@@ -137,19 +151,29 @@ def canonical(schema, digest):
         for x in all_filters:
             what = "votes" if x["hashes"] else "k"
             of = by_name([{"name": f["name"], what: n} for f, n in zip(fields_of(schema, x), bits_per_token(schema, x))])
-            body["filters"].append({"name": x["name"], "encoding": encoding(x), "length": x["length"]}
+            role = {"role": "household/1"} if x["household"] else {}
+            body["filters"].append({"name": x["name"]} | role | {"encoding": encoding(x), "length": x["length"]}
                                    | ({} if x["hashes"] else {"fill": x["fill"]}) | {"fields": of})
         if exact:
             body["exact"] = exact
+        if household:
+            body["household_exact"] = household
     return json.dumps(head | body | {"normalisation": digest, "tokens": "tokens/1"}, separators=(",", ":"))
 
 
 # Tokens
 
-def tokens(kind, text):
+def tokens(kind, text, cut=None):
     if text == "" or len(text.encode()) > 256:
         return set()
-    cut = KINDS[kind][0]
+    cut = cut or KINDS[kind][0]
+    if cut == "address":
+        numbers = [word for word in text.split(" ") if any("0" <= c <= "9" for c in word)]
+        copies = max(1, 12 // len(numbers)) if numbers else 0
+        out = {f"#{chr(ord('a') + i)}{word}".encode() for word in numbers for i in range(copies)}
+        for word in text.split(" "):
+            out |= set() if word in numbers else tokens(kind, word, "bigrams")
+        return out
     if cut == "whole":
         return {text.encode()}
     if cut == "positioned":
@@ -240,8 +264,8 @@ def record(secret, schema, texts):
     for x in filters(schema):
         fields, evidence, cast, bits = fields_of(schema, x), 0, [], [0] * x["length"]
         for f, k in zip(fields, bits_per_token(schema, x)):
-            cut = tokens(f["kind"], text_of[f["name"]])
-            evidence += weight(f) if cut else 0
+            cut = tokens(f["kind"], text_of[f["name"]], part(x, f)[0])
+            evidence += part(x, f)[2] if cut else 0
             if x["hashes"]:
                 key = key_of(f"sketch/{x['name']}/field/{f['name']}")
                 cast += [(votes(key, token, x["hashes"] * x["length"]), k) for token in cut]
@@ -250,17 +274,18 @@ def record(secret, schema, texts):
             for token in cut:
                 for p in positions(key, token, k, x["length"]):
                     bits[p] = 1
-        if 10 * evidence < 4 * sum(map(weight, fields)):
+        if 10 * evidence < (6 if x["household"] else 4) * sum(part(x, f)[2] for f in fields):
             out.append("00" * (stored_bits(x) // 8))
             continue
-        usable = True
+        usable = usable or not x["household"] or all(y["household"] for y in filters(schema))
         out.append(hexadecimal(sketch(x, cast, key_of) if x["hashes"] else bloom(x, bits, key_of)))
     if not usable:
         return None
     exact = []
-    for name in schema.get("exact", []):
-        text = text_of[name].encode()
-        exact.append(mac(key_of("exact/" + name), text)[:16].hex() if 0 < len(text) <= 256 else "00" * 16)
+    for use, names in ("exact/", schema.get("exact", [])), ("household/exact/", schema.get("household_exact", [])):
+        for name in names:
+            text = text_of[name].encode()
+            exact.append(mac(key_of(use + name), text)[:16].hex() if 0 < len(text) <= 256 else "00" * 16)
     return {"filters": out, "exact": exact}
 
 
@@ -297,6 +322,7 @@ SCHEMAS = [
 ]
 
 SIX = FIVE + (("nhs_number", "nhs-number"),)
+HOME = FIVE + (("address", "text"), ("uprn", "uprn"))
 
 
 def spelled(project, fields, *filters, exact=()):
@@ -327,6 +353,12 @@ HARDENED = [
     spelled("example", SIX[::-1], {"name": "person", "length": 512, "fold": 1, "fields": ["sex", "birth_date", "surname", "forename"]},
             {"name": "place", "length": 128, "hashes": 3, "fields": ["surname", "postcode"]}, exact=["nhs_number"]),
     spelled("example", SIX, {"name": "record", "length": 1024}, exact=["nhs_number", "postcode", "forename"]),
+    *(spelled("example", HOME, x | {"name": "record", "fields": [name for name, _ in FIVE]},
+              x | {"name": "household", "household": True, "fields": fields}, exact=exact) | {"household_exact": household}
+      for x, fields, exact, household in (
+          ({"length": 2048, "fold": 2}, ["surname", "postcode", "address"], [], ["uprn"]),
+          ({"length": 1024}, ["address", "surname"], ["uprn"], ["uprn"]),
+          ({"length": 512, "hashes": 3}, ["surname", "postcode", "address"], ["uprn", "address"], []))),
 ]
 NOISY = [  # fingerprints only: what noise makes of bits is not to be told before
     spelled("example", FIVE, {"name": "record", "length": 1024, "noise": 50}),

@@ -41,6 +41,8 @@ type Summary struct {
 	Fields     []string // the project's fields, in order
 	TruthFile  string   // relative to the folder, as all files here
 	EventsFile string
+	// HouseholdsFile has the household of each person; "" without Settings.Addresses.
+	HouseholdsFile string `json:",omitempty"`
 }
 
 // Party is one partner's extract.
@@ -84,7 +86,7 @@ func Generate(dir string, s Settings, progress func(done, total int) error) (Sum
 	}
 	defer os.RemoveAll(tmp)
 	ps := parties(&s)
-	w, err := newWriter(tmp, ps)
+	w, err := newWriter(tmp, &s, ps)
 	if err != nil {
 		return Summary{}, err
 	}

@@ -22,6 +22,8 @@ const (
 	colSex        = "sex"
 	colPostcode   = "postcode"
 	colNHS        = "nhs_number"
+	colAddress    = "address"
+	colUPRN       = "uprn"
 	colFrailty    = "frailty"
 	colDiabetes   = "diabetes"
 	colHousing    = "housing_need"
@@ -32,6 +34,14 @@ const (
 
 // fields are the project's fields, in the order a project file would name them.
 var fields = []string{colForename, colSurname, colBirth, colSex, colPostcode, colNHS}
+
+// fieldsOf are the project's fields of a borough with the settings.
+func fieldsOf(s *Settings) []string {
+	if s.Addresses == nil {
+		return fields
+	}
+	return append(fields[:len(fields):len(fields)], colAddress, colUPRN)
+}
 
 // Need is a fact that some parties declare about their records.
 type Need struct {
@@ -176,6 +186,9 @@ func parties(s *Settings) []party {
 		out = append(out, p)
 	}
 	for i := range out {
+		if s.Addresses != nil {
+			out[i].style = out[i].style.withAddress()
+		}
 		out[i].index, out[i].taken, out[i].ridKey = i, taken(), r.Uint64()
 	}
 	return out
@@ -265,6 +278,10 @@ func (pt *party) text(what string, rec *record) string {
 			return rec.nhs[:3] + " " + rec.nhs[3:6] + " " + rec.nhs[6:]
 		}
 		return rec.nhs
+	case colAddress:
+		return pt.addressText(rec.address)
+	case colUPRN:
+		return rec.uprn
 	case colFrailty:
 		return yesNo(rec.needs.frailty)
 	case colDiabetes:
@@ -279,6 +296,20 @@ func (pt *party) text(what string, rec *record) string {
 		return string(byte('0' + rec.quintile))
 	}
 	panic("no such column: " + what)
+}
+
+// addressText writes an address in capitals, or in capitals and small letters.
+func (pt *party) addressText(line string) string {
+	if pt.style.upper {
+		return line
+	}
+	b := []byte(line)
+	for i := 1; i < len(b); i++ {
+		if b[i] >= 'A' && b[i] <= 'Z' && b[i-1] != ' ' {
+			b[i] += 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 func (pt *party) nameText(name string) string {

@@ -17,6 +17,8 @@ type record struct {
 	sex      byte // 'M', 'F', 0: blank
 	postcode string
 	nhs      string
+	address  string // these two where Settings.Addresses are there
+	uprn     string
 	quintile int
 	age      int // at the snapshot
 	needs    needs
@@ -213,6 +215,9 @@ func (f *folk) councilCovers(q *person, age int) float64 {
 
 // record makes one record: the facts as of a day, then the errors.
 func (f *folk) record(r *rand.Rand, pt *party, q *person, household []person, asOf day, at home, why causes) record {
+	if f.s.Addresses != nil {
+		at = f.reoccupied(q, at)
+	}
 	rec := record{
 		person: q, forename: q.forename, surname: q.surnameOn(asOf), birth: q.birth.date(), sex: q.sex,
 		postcode: f.streets.postcode(at), nhs: q.nhs, quintile: f.streets.quintile(at), age: q.age(pt.taken), needs: q.needs, causes: why,
@@ -254,6 +259,9 @@ func (f *folk) record(r *rand.Rand, pt *party, q *person, household []person, as
 	}
 	f.spoilPostcode(r, pt, &rec, hit)
 	f.spoilNHS(r, pt, household, &rec, hit)
+	if f.s.Addresses != nil {
+		f.address(pt, at, why.has(duplicate), &rec)
+	}
 	return rec
 }
 

@@ -57,6 +57,8 @@ type Settings struct {
 	Outsiders     float64 // share of each practice's list that lives outside the borough: 5 % (A)
 	StaleListings float64 // share of people who are still on a former practice's list too: 4 to 7 %, from list inflation
 
+	Addresses *AddressRates // nil: extracts have no address and no UPRN
+
 	CCGYears int // years of hospital activity in the CCG's extract: with 3, about 80 % of registered people; range 55 to 95 % (A)
 
 	// Errors, applied to each record after the true events.
@@ -224,7 +226,11 @@ func (s *Settings) check() error {
 			return fmt.Errorf("multipliers must be 0 to 100, not %g", m)
 		}
 	}
-	for _, r := range []any{s.shares(), s.GP, s.CCG, s.CouncilRates} {
+	rates := []any{s.shares(), s.GP, s.CCG, s.CouncilRates}
+	if s.Addresses != nil {
+		rates = append(rates, *s.Addresses)
+	}
+	for _, r := range rates {
 		v := reflect.ValueOf(r)
 		for i := range v.NumField() {
 			if x := v.Field(i).Float(); !(x >= 0 && x <= 1) {

@@ -292,7 +292,7 @@ func (f *folk) spoilPostcode(r *rand.Rand, pt *party, rec *record, hit func(floa
 		rec.causes.add(postcodeSector)
 	}
 	if hit(rates.NoFixedAbode) {
-		rec.postcode = "ZZ99 3VZ"
+		rec.postcode = noFixedAbode
 		rec.causes.add(postcodePseudo)
 	}
 	if hit(rates.OtherPseudo) {

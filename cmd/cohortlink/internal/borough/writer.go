@@ -23,15 +23,16 @@ type writer struct {
 	drawers []drawers // by party
 	truth   *output
 	events  *output
+	homes   *output // nil without addresses
 	sum     Summary
 }
 
-func newWriter(dir string, ps []party) (*writer, error) {
+func newWriter(dir string, s *Settings, ps []party) (*writer, error) {
 	w := &writer{dir: dir, parties: ps, drawers: make([]drawers, len(ps))}
 	for i := range ps {
 		w.drawers[i].spill = filepath.Join(dir, fmt.Sprintf(".spill-%d", i))
 	}
-	w.sum = Summary{InParties: make([]int, len(ps)+1), Needs: needKinds, Fields: fields, TruthFile: "truth.csv", EventsFile: "events.csv"}
+	w.sum = Summary{InParties: make([]int, len(ps)+1), Needs: needKinds, Fields: fieldsOf(s), TruthFile: "truth.csv", EventsFile: "events.csv"}
 	var err error
 	if w.truth, err = create(filepath.Join(dir, w.sum.TruthFile)); err != nil {
 		return nil, err
@@ -39,6 +40,14 @@ func newWriter(dir string, ps []party) (*writer, error) {
 	if w.events, err = create(filepath.Join(dir, w.sum.EventsFile)); err != nil {
 		w.truth.close()
 		return nil, err
+	}
+	if s.Addresses != nil {
+		w.sum.HouseholdsFile = "households.csv"
+		if w.homes, err = create(filepath.Join(dir, w.sum.HouseholdsFile)); err != nil {
+			w.close()
+			return nil, err
+		}
+		w.homes.WriteString("entity,household\n")
 	}
 	w.truth.WriteString("entity,party,rid,household,sex,birth_year,age_band,ethnic_group,deprivation,twin\n")
 	w.events.WriteString("party,rid,causes\n")
@@ -75,6 +84,9 @@ func (w *writer) household(d *drawn) error {
 	}
 	for i := range d.people {
 		w.sum.InParties[inParties[i]]++
+		if w.homes != nil {
+			fmt.Fprintf(w.homes, "e%07d,h%07d\n", d.people[i].number+1, w.sum.Households)
+		}
 		if d.people[i].twin {
 			w.sum.Twins++
 		}
@@ -97,7 +109,7 @@ func (w *writer) writeTruth(pt *party, rid string, rec *record, household int) {
 
 // finish sorts and writes the extracts and returns what was made.
 func (w *writer) finish() (Summary, error) {
-	for _, o := range []*output{w.truth, w.events} {
+	for _, o := range w.tables() {
 		if err := o.close(); err != nil {
 			return Summary{}, err
 		}
@@ -125,10 +137,20 @@ func (w *writer) finish() (Summary, error) {
 	return w.sum, nil
 }
 
+// tables are the files about all parties.
+func (w *writer) tables() []*output {
+	out := []*output{w.truth, w.events}
+	if w.homes != nil {
+		out = append(out, w.homes)
+	}
+	return out
+}
+
 // close lets go of every file that is still open.
 func (w *writer) close() {
-	w.truth.close()
-	w.events.close()
+	for _, o := range w.tables() {
+		o.close()
+	}
 	for i := range w.drawers {
 		w.drawers[i].close()
 	}
@@ -146,7 +168,7 @@ func (pt *party) facts(file string, rows int) Party {
 	}
 	return Party{
 		Name: pt.name, Kind: [...]string{"council", "ccg", "gp"}[pt.kind], File: file, RIDColumn: pt.style.rid,
-		Columns: pt.style.columnMap(fields), Needs: pt.style.columnMap(needNames), Dates: pt.style.dates, Delimiter: string(rune(pt.style.delimiter)),
+		Columns: pt.style.columnMap(append(fields[:len(fields):len(fields)], colAddress, colUPRN)), Needs: pt.style.columnMap(needNames), Dates: pt.style.dates, Delimiter: string(rune(pt.style.delimiter)),
 		TextEncoding: encoding, Deduplicated: pt.rates.Duplicate == 0, Snapshot: time.Unix(int64(pt.taken)*86400, 0).UTC().Format(time.DateOnly), Rows: rows,
 	}
 }
