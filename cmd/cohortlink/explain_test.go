@@ -120,9 +120,34 @@ func TestExplainRefusesChangedFolders(t *testing.T) {
 		if err := os.WriteFile(manifest, []byte(changed), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := formats.ReadLinked(filepath.Dir(manifest)); err == nil || !strings.Contains(err.Error(), "was changed since link wrote it") {
+			t.Errorf("with %s: error %v", c.to, err)
+		}
+		// Who has the folder has its secret, and can seal what they changed.
+		reseal(t, manifest, changed)
 		if _, err := formats.ReadLinked(filepath.Dir(manifest)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("with %s: error %v, want %q", c.to, err, c.want)
 		}
+	}
+}
+
+// reseal writes a manifest as link would have.
+func reseal(t *testing.T, path, text string) {
+	t.Helper()
+	secret, err := formats.ReadPersonSecret(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m formats.LinkedManifest
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := formats.WriteLinkedManifest(&b, &m, secret); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 

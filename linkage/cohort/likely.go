@@ -20,8 +20,9 @@ import (
 //     are missing whose k-1 links were not all made: n·p^(k-1) to n/r^(k-1).
 //   - A need that several parties declare, whoever says so: people whose link was missed
 //     count twice, and two who were joined count once: n·r to n/p.
-//   - What a link more can undo (in exactly these parties, or in no other): also as many
-//     as have links missed, or made wrongly, between a party that it names and another.
+//   - What a link more can undo (in exactly these parties, not in this one, without this
+//     need): also as many as have links missed, or made wrongly, between a party that it
+//     names and another, or to a record that says the need.
 //   - All persons: as many fewer as links were missed, and more as were made wrongly.
 
 // Likely returns between which numbers the truth probably is. There is no range for a
@@ -67,20 +68,19 @@ func (r *Release) likely(f figure) (low, high int, ok bool) {
 	seen := func(records int) {
 		least, most = x*math.Pow(r.precision, float64(records-1)), x/math.Pow(r.recall, float64(records-1))
 	}
-	disturbed := func(parties uint64) {
-		links := r.links(parties)
+	disturbed := func(links float64) {
 		least, most = least-links*(1/r.recall-1), most+links*(1-r.precision)
 	}
 	switch f.table {
 	case people:
-		disturbed(1<<len(r.parties) - 1)
+		disturbed(r.links(1<<len(r.parties) - 1))
 	case pairs, needTwice, needPairs:
 		seen(2)
 	case atLeast:
 		seen(f.k)
 	case combinations:
 		seen(bits.OnesCount64(f.parties))
-		disturbed(f.parties)
+		disturbed(r.links(f.parties))
 	case needs:
 		if bits.OnesCount64(r.declarers(f)) == 1 {
 			return 0, 0, false
@@ -92,11 +92,8 @@ func (r *Release) likely(f figure) (low, high int, ok bool) {
 		}
 		seen(2)
 	case asked:
-		records := max(1, f.where.records) + bits.OnesCount64(f.parties) + bits.OnesCount64(f.needs)
-		seen(records)
-		if f.where.records == none {
-			disturbed(1<<len(r.parties) - 1)
-		}
+		seen(max(1, f.where.records+bits.OnesCount64(f.parties)+bits.OnesCount64(f.needs)))
+		disturbed(r.undone(f.where.undo))
 	default:
 		return 0, 0, false
 	}
@@ -133,6 +130,27 @@ func (r *Release) links(parties uint64) float64 {
 		}
 	}
 	return float64(sum)
+}
+
+// undone is how many links can make a condition fail: those of the parties that it
+// excludes, and for a need that it excludes one for each who carries it.
+func (r *Release) undone(u whereUndo) float64 {
+	sum := 0.0
+	switch {
+	case u.sizes:
+		sum = r.links(1<<len(r.parties) - 1)
+	case u.parties != 0:
+		sum = r.links(u.parties)
+	}
+	for b := u.needs; b != 0; b &= b - 1 {
+		f := r.figures[figure{table: needs, needs: b & -b}]
+		if v, ok := f.Value(); ok {
+			sum += float64(v)
+		} else if f.Hidden() {
+			sum += float64(r.rule.Least - 1)
+		}
+	}
+	return sum
 }
 
 // declarers are the parties that declare the need of a figure; 0 where that is not known.

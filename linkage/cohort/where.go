@@ -30,10 +30,11 @@ type Condition struct {
 	words   string // the same for readers, after "people"
 	records int    // as of whereNode
 	holds   func(a atom) bool
-	parties uint64               // that it names
-	needs   uint64               // bits of atom.needs that it names
-	said    []int                // needs that it names
-	sizes   bool                 // it looks at the number of parties
+	parties uint64 // that it names
+	needs   uint64 // bits of atom.needs that it names
+	said    []int  // needs that it names
+	sizes   bool   // it looks at the number of parties
+	undo    whereUndo
 	bitsOf  func([]Carry) uint64 // as in atom.needs
 }
 
@@ -164,22 +165,15 @@ type whereNode struct {
 	not   string // what words are when it does not hold; "" where that takes a "not"
 	holds func(a atom) bool
 	level int // 0 or, 1 and, 2 anything tighter
-	// records is how many records of a person it takes at most to see that it holds;
-	// none where one record more can make it fail.
+	// records is how many records of a person it takes at most to see that it holds, but
+	// for what one record more can undo (whereUndo).
 	records int
 }
 
-const none = -1
-
-// records2 is records of two parts that both must hold, or either.
-func records2(word string, a, b int) int {
-	switch {
-	case a == none || b == none:
-		return none
-	case word == "and":
-		return a + b
-	}
-	return max(a, b)
+// whereUndo is what a condition names so that one record more of a person can make it fail.
+type whereUndo struct {
+	parties, needs uint64
+	sizes          bool
 }
 
 // within puts parentheses around a looser part.
@@ -234,8 +228,12 @@ func (r *whereReader) join(word string, level, depth int, both func(a, b bool) b
 		one, other := left.holds, right.holds
 		text, words := left.within(level)
 		text2, words2 := right.within(level)
+		sum := left.records + right.records
 		left = whereNode{text: text + " " + word + " " + text2, words: words + " " + word + " " + words2, holds: func(a atom) bool { return both(one(a), other(a)) }, level: level,
-			records: records2(word, left.records, right.records)}
+			records: max(left.records, right.records)}
+		if word == "and" {
+			left.records = sum
+		}
 	}
 	return left, err
 }
@@ -246,16 +244,20 @@ func (r *whereReader) one(depth int) (whereNode, error) {
 	}
 	switch {
 	case r.take("not"):
+		named := whereUndo{r.c.parties, r.c.needs, r.c.sizes}
+		r.c.parties, r.c.needs, r.c.sizes = 0, 0, false
 		n, err := r.one(depth + 1)
 		if err != nil {
 			return n, err
 		}
+		r.c.undo = whereUndo{r.c.undo.parties | r.c.parties, r.c.undo.needs | r.c.needs, r.c.undo.sizes || r.c.sizes}
+		r.c.parties, r.c.needs, r.c.sizes = r.c.parties|named.parties, r.c.needs|named.needs, r.c.sizes || named.sizes
 		text, words := n.within(2)
 		back := words
 		if words = "not " + words; n.not != "" {
 			words = n.not
 		}
-		return whereNode{text: "not " + text, words: words, not: back, holds: func(a atom) bool { return !n.holds(a) }, level: 2, records: none}, nil
+		return whereNode{text: "not " + text, words: words, not: back, holds: func(a atom) bool { return !n.holds(a) }, level: 2}, nil
 	case r.take("("):
 		n, err := r.or(depth + 1)
 		if err == nil && !r.take(")") {
@@ -304,9 +306,11 @@ func (r *whereReader) number() (whereNode, error) {
 	default:
 		words += " parties"
 	}
-	records := none
+	records := 0
 	if sign == ">=" || sign == ">" {
-		records = max(1, k+len(">=")-len(sign))
+		records = k + len(">=") - len(sign)
+	} else {
+		r.c.undo.sizes = true
 	}
 	return whereNode{text: fmt.Sprintf("parties%s%d", sign, k), words: words, holds: func(a atom) bool { return by(bits.OnesCount64(a.parties), k) }, level: 2, records: records}, nil
 }
@@ -386,7 +390,8 @@ func (r *whereReader) value(need int) (whereNode, error) {
 	words, not := "with "+spaced(n.Name)+" "+n.Values[v], "without "+spaced(n.Name)+" "+n.Values[v]
 	records := 1
 	if sign == "!=" {
-		words, not, records = not, words, none
+		words, not, records = not, words, 0
+		r.c.undo.needs |= bit
 	}
 	return whereNode{text: text + sign + wordText(n.Values[v]), words: words, not: not, holds: func(a atom) bool { return (a.needs&bit != 0) == (sign == "=") }, level: 2, records: records}, nil
 }
