@@ -36,6 +36,7 @@ type Evidence struct {
 	// Expected is what the weights alone make of the links at the threshold; where it is far
 	// from Threshold.Estimate, witnesses that are taken as independent are not.
 	Expected struct{ Precision, Recall float64 }
+	Weighing *Weighing // what the weights are made of
 }
 
 // An Outcome is what an exact key says of a pair.
@@ -71,6 +72,9 @@ func linkEvidence(ctx context.Context, parties []Party, o Options) (*Result, err
 	if err != nil {
 		return nil, err
 	}
+	if o.Previous != nil {
+		return linkMoreEvidence(ctx, layers, parties)
+	}
 	m := &model{}
 	c := &candidates{}
 	var compared uint64
@@ -81,25 +85,23 @@ func linkEvidence(ctx context.Context, parties []Party, o Options) (*Result, err
 			return nil, err
 		}
 		null := newNullModel(s, nil)
+		w := newWitness(s, null)
 		if floor, ok := s.candidateFloor(null.choose(nil).Score(), budget); ok {
-			pairs, n, err := r.scan(ctx, floor)
+			n, err := c.meet(ctx, r, floor)
 			if err != nil {
 				return nil, err
 			}
 			compared += n
-			for _, p := range pairs {
-				c.a, c.b = append(c.a, p.A), append(c.b, p.B)
-			}
+			w.floor = step(value(floor))
 		}
-		m.filters = append(m.filters, newWitness(s, null))
+		m.filters = append(m.filters, w)
 		m.pairs, m.matches = s.above[0], max(m.matches, null.total)
 	}
 	first := layers[0]
-	keys := first.keysOf(parties)
 	for range o.Exact {
 		m.keys = append(m.keys, &exactKey{m: 0.9})
 	}
-	if err := c.fill(ctx, layers, keys, m); err != nil {
+	if err := c.fill(ctx, layers, first.keysOf(parties), m); err != nil {
 		return nil, err
 	}
 	m.matches = max(m.matches, 0.5)
@@ -140,6 +142,12 @@ func newLayers(parties []Party, o Options) ([]*run, error) {
 		layers = append(layers, r)
 	}
 	layers[0].Options.Threshold = o.Threshold
+	if err := layers[0].adopt(o.Previous); err != nil {
+		return nil, err
+	}
+	for _, r := range layers[1:] {
+		r.old = layers[0].old
+	}
 	return layers, nil
 }
 
@@ -156,7 +164,10 @@ func (r *run) settle(ctx context.Context, c *candidates, m *model, v *rivals, co
 		return expected.choose(null, r.hasDuplicates())
 	}
 	chosen := choose(newNullModel(s, nil))
-	floor := s.floor(chosen.Score())
+	floor, err := r.notUnder(s.floor(chosen.Score()), chosen)
+	if err != nil {
+		return nil, err
+	}
 	kept := 0
 	for kept < len(pairs) && pairs[kept].Score >= value(floor) {
 		kept++
@@ -168,6 +179,7 @@ func (r *run) settle(ctx context.Context, c *candidates, m *model, v *rivals, co
 		return nil, err
 	}
 	e.expect(res, m.matches)
+	e.Weighing = m.weighing()
 	res.Evidence = e
 	return res, nil
 }
@@ -192,7 +204,7 @@ func (c *candidates) weigh(m *model) (pairs []Pair, order []int32) {
 }
 
 func (c *candidates) weight(m *model, i int) float64 {
-	w := m.prior()
+	w := m.prior
 	for f, filter := range m.filters {
 		w += filter.says(float64(c.scores[f][i]))
 	}
@@ -312,7 +324,7 @@ func (x *expectation) choose(null *nullModel, duplicates bool) Threshold {
 // sampleOf is the sample that pairs make, all records in it: who is not among a record's
 // pairs scored less than all who are.
 func (r *run) sampleOf(pairs []Pair, compared float64) *sample {
-	s := &sample{cuts: r.cuts(), budget: r.budget()}
+	s := r.newSample()
 	at := map[[2]int]int{}
 	for a := range r.parties {
 		n := len(r.parties[a].ids)
@@ -326,20 +338,12 @@ func (r *run) sampleOf(pairs []Pair, compared float64) *sample {
 			}
 			rows := drawRows(n, n, 0)
 			at[[2]int{a, b}] = len(s.looks)
-			l := r.newLook(a, b, size, rows)
-			for i := range l.best {
-				l.best[i] = best{-1, -1}
-			}
-			s.looks = append(s.looks, l)
+			s.looks = append(s.looks, r.newLook(a, b, size, rows))
 		}
 	}
 	see := func(mine, other int32, score float64) {
 		a, b := partyOf(r.first, mine), partyOf(r.first, other)
-		l := &s.looks[at[[2]int{a, b}]]
-		top := l.of(int(mine) - r.first[a])
-		if score > top[len(top)-1].score {
-			insert(top, best{score, other})
-		}
+		s.looks[at[[2]int{a, b}]].see(int(mine)-r.first[a], best{score, other})
 	}
 	for _, p := range pairs {
 		if p.Score == 0 {

@@ -103,8 +103,9 @@ type run struct {
 	layout  *overlap.Layout
 	ones    []uint16 // of each record, by number
 	first   []int
-	old     []bool // of each record: Previous has it; nil without one
-	known   []Pair // of records that Previous has, best first
+	old     []bool    // of each record: Previous has it; nil without one
+	known   []Pair    // of records that Previous has, best first
+	split   []portion // see parts
 }
 
 type party struct {
@@ -120,9 +121,6 @@ type party struct {
 // ctx's error. Errors otherwise name the party and what is wrong with what it sent.
 func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	if len(o.More)+len(o.Exact) > 0 {
-		if o.Previous != nil {
-			return nil, errSeveral
-		}
 		return linkEvidence(ctx, parties, o)
 	}
 	r, err := newRun(parties, o)

@@ -38,6 +38,7 @@ type nullModel struct {
 	wrong   [grid + 1]float64 // expected wrong pairs, were k/grid the threshold
 	total   float64           // expected true pairs in all
 	least   int               // the lowest step that may be chosen for a threshold
+	bottom  int               // the lowest step at which all scores were counted
 	alone   bool              // there is one party only
 }
 
@@ -57,7 +58,7 @@ type lookModel struct {
 // comes after the widest gap in the scores; or, where groups says for each record
 // which person it was put with so far, the first who was not put with the best.
 func newNullModel(s *sample, groups []int32) *nullModel {
-	m := &nullModel{looks: make([]lookModel, len(s.looks)*strata), least: s.least(), alone: !slices.ContainsFunc(s.looks, func(l look) bool { return l.a != l.b })}
+	m := &nullModel{looks: make([]lookModel, len(s.looks)*strata), least: max(s.least(), s.bottom), bottom: s.bottom, alone: !slices.ContainsFunc(s.looks, func(l look) bool { return l.a != l.b })}
 	for i := range m.looks {
 		m.looks[i].look, m.looks[i].stratum = &s.looks[i/strata], i%strata
 	}
@@ -183,7 +184,7 @@ func (m *nullModel) solveShares() {
 			continue
 		}
 		k := grid
-		for ; k >= 0; k-- {
+		for ; k >= m.bottom; k-- {
 			f := math.Exp(-m.perPair[l.stratum][k] * float64(l.size))
 			if f < leastF {
 				break

@@ -122,6 +122,9 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 
 // parts are the records of each party that has any, cut in two where some are old.
 func (r *run) parts() ([]portion, error) {
+	if r.split != nil {
+		return r.split, nil
+	}
 	var parts []portion
 	for i := range r.parties {
 		p := &r.parties[i]
@@ -155,6 +158,7 @@ func (r *run) parts() ([]portion, error) {
 			parts = append(parts, x)
 		}
 	}
+	r.split = parts
 	return parts, nil
 }
 
