@@ -163,7 +163,8 @@ func (r *run) settle(ctx context.Context, c *candidates, m *model, v *rivals, co
 		}
 		return expected.choose(null, r.hasDuplicates())
 	}
-	chosen := choose(newNullModel(s, nil))
+	null := newNullModel(s, nil)
+	chosen := choose(null)
 	floor, err := r.notUnder(s.floor(chosen.Score()), chosen)
 	if err != nil {
 		return nil, err
@@ -173,7 +174,7 @@ func (r *run) settle(ctx context.Context, c *candidates, m *model, v *rivals, co
 		kept++
 	}
 	e := c.evidence(m, expected, pairs, order, kept)
-	chosen = r.refine(s, pairs[:kept], chosen, floor, choose)
+	chosen, _ = r.refine(s, pairs[:kept], chosen, null, floor, choose)
 	res, err := r.result(ctx, pairs[:kept], chosen, floor, compared)
 	if err != nil {
 		return nil, err

@@ -440,11 +440,11 @@ func (m *nullModel) at(r overlap.Ratio) Threshold {
 	found, hidden := m.found[k], m.total-m.found[k]
 	if found+m.wrong[k] > 0 {
 		e.Precision = found / (found + m.wrong[k])
-		e.PrecisionLow, e.PrecisionHigh = m.interval(k, m.wrong[k], m.unseen())
+		e.PrecisionLow, e.PrecisionHigh = m.interval(k, found, m.wrong[k], m.unseen())
 	}
 	if m.total > 0 {
 		e.Recall = found / m.total
-		e.RecallLow, e.RecallHigh = m.interval(k, hidden, 0.02)
+		e.RecallLow, e.RecallHigh = m.interval(k, found, hidden, m.hidden())
 	}
 	return Threshold{Ratio: r, Auto: true, Estimate: e}
 }
@@ -453,6 +453,22 @@ func (m *nullModel) at(r overlap.Ratio) Threshold {
 // Where a party may hold a person twice, a stranger can pass for the person again.
 func (m *nullModel) unseen() float64 {
 	const clean, guessed = 0.005, 0.05
+	return clean + (guessed-clean)*m.twice()
+}
+
+// hidden is what share of the true pairs may score like strangers, so that nothing tells of
+// them: most of all second records of a person that were entered because the first was
+// not found.
+func (m *nullModel) hidden() float64 {
+	const clean, guessed, alone = 0.02, 0.1, 0.2
+	if m.alone {
+		return alone
+	}
+	return clean + (guessed-clean)*m.twice()
+}
+
+// twice is the share of the pairs compared where one of the two parties may hold a person twice.
+func (m *nullModel) twice() float64 {
 	var all, twice float64
 	for i := range m.looks {
 		if l := &m.looks[i]; m.counts(l) {
@@ -463,7 +479,7 @@ func (m *nullModel) unseen() float64 {
 			}
 		}
 	}
-	return clean + (guessed-clean)*twice/max(all, 1)
+	return twice / max(all, 1)
 }
 
 // misfit is by what factor the wrong and the missed pairs for each right one may differ
@@ -477,9 +493,8 @@ const misfit = 4
 // expected, and may be unseen as a share of those found besides (TestQualityOnPeople
 // in cmd/cohortlink shows how often that holds). Where few records were looked at, chance is added: the
 // lost as a Poisson count, known from a sample, and the noise of taking out strangers.
-func (m *nullModel) interval(k int, lost, unseen float64) (low, high float64) {
+func (m *nullModel) interval(k int, found, lost, unseen float64) (low, high float64) {
 	const z = 1.96
-	found := m.found[k]
 	if found <= 0 {
 		return 0, 1
 	}
