@@ -144,8 +144,8 @@ type Why struct {
 	// Present is, for two that are not linked, the record of B's party that is in A's person
 	// though that party has each person once, and in the same way for B.
 	Present [2]int32 // -1: there is none
-	// Average is what the persons of two that are not linked score on average, pairs under
-	// the floor counted as if they stood at it. NaN for two that are linked.
+	// Average is what the persons of two that are not linked score on average, as Persons
+	// counts pairs that score low or were not kept. NaN for two that are linked.
 	Average float64
 	// Room is how far the score stands above what would have undone the link: the threshold,
 	// or a rival in a party that has each person once. Of two that are not linked it is how

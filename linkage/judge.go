@@ -2,7 +2,6 @@ package linkage
 
 import (
 	"context"
-	"math"
 	"slices"
 
 	"cohortlink/linkage/overlap"
@@ -130,14 +129,14 @@ func (j *judge) f1(k int) float64 { return 2 * j.right(k) / (j.count(k) + j.true
 
 // choose takes the step with the best expected F1, first of those at which persons were
 // formed, and then of some around it. Of steps that promise as much it takes the highest, as
-// nullModel.choose does. instead is taken where there was nothing to see.
-func (j *judge) choose(instead Threshold) Threshold {
+// nullModel.choose does. instead is what it returns where there was nothing to see.
+func (j *judge) choose(ctx context.Context, instead Threshold) Threshold {
 	if len(j.accepted) == 0 {
 		return instead
 	}
-	const finer = 2
+	const finer = 5
 	at := j.best()
-	for k := max(at-judgeStep, step(j.floor)); k <= min(at+judgeStep, grid); k += finer {
+	for k := max(at-judgeStep, step(j.floor)); k <= min(at+judgeStep, grid) && ctx.Err() == nil; k += finer {
 		j.count(k)
 	}
 	t := j.at(ratio(j.best()))
@@ -162,15 +161,9 @@ func (j *judge) best() (at int) {
 func (j *judge) at(r overlap.Ratio) Threshold {
 	k := step(value(r))
 	if j.truePairs == 0 || value(r) < j.floor {
-		return j.null.at(r)
+		t := j.null.at(r)
+		t.Auto = false
+		return t
 	}
-	right, nan := j.right(k), math.NaN()
-	e := Estimate{nan, nan, j.truePairs, nan, nan, nan, nan}
-	if accepted := j.count(k); accepted > 0 {
-		e.Precision = right / accepted
-		e.PrecisionLow, e.PrecisionHigh = j.null.interval(k, right, accepted-right, j.null.unseen())
-	}
-	e.Recall = right / j.truePairs
-	e.RecallLow, e.RecallHigh = j.null.interval(k, right, j.truePairs-right, j.null.hidden())
-	return Threshold{Ratio: r, Estimate: e}
+	return Threshold{Ratio: r, Estimate: j.null.estimate(k, j.right(k), j.count(k), j.truePairs)}
 }

@@ -156,7 +156,7 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	case auto.Nothing:
 		chosen = auto
 	default:
-		chosen = judge.choose(auto)
+		chosen = judge.choose(ctx, auto)
 	}
 	return r.result(ctx, pairs, chosen, floor, compared)
 }

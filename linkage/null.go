@@ -435,18 +435,23 @@ func (m *nullModel) f1(k int) float64 {
 
 func (m *nullModel) at(r overlap.Ratio) Threshold {
 	k := step(value(r))
+	return Threshold{Ratio: r, Auto: true, Estimate: m.estimate(k, m.found[k], m.found[k]+m.wrong[k], m.total)}
+}
+
+// estimate is what is told of a threshold by how many of the accepted pairs are expected to be
+// right, of so many true ones in all.
+func (m *nullModel) estimate(k int, right, accepted, total float64) Estimate {
 	nan := math.NaN()
-	e := Estimate{nan, nan, m.total, nan, nan, nan, nan}
-	found, hidden := m.found[k], m.total-m.found[k]
-	if found+m.wrong[k] > 0 {
-		e.Precision = found / (found + m.wrong[k])
-		e.PrecisionLow, e.PrecisionHigh = m.interval(k, found, m.wrong[k], m.unseen())
+	e := Estimate{nan, nan, total, nan, nan, nan, nan}
+	if accepted > 0 {
+		e.Precision = right / accepted
+		e.PrecisionLow, e.PrecisionHigh = m.interval(k, right, accepted-right, m.unseen())
 	}
-	if m.total > 0 {
-		e.Recall = found / m.total
-		e.RecallLow, e.RecallHigh = m.interval(k, found, hidden, m.hidden())
+	if total > 0 {
+		e.Recall = right / total
+		e.RecallLow, e.RecallHigh = m.interval(k, right, total-right, m.hidden())
 	}
-	return Threshold{Ratio: r, Auto: true, Estimate: e}
+	return e
 }
 
 // unseen is what share of accepted pairs may be wrong without the model's seeing it.
@@ -491,7 +496,7 @@ const misfit = 4
 // granted does not quite hold; by how much cannot be told without truth, so it is read
 // off sets with truth: the lost are between a quarter and four times as many as
 // expected, and may be unseen as a share of those found besides (TestQualityOnPeople
-// in cmd/cohortlink shows how often that holds). Where few records were looked at, chance is added: the
+// and TestEstimatesOnPeople in cmd/cohortlink show how often that holds). Where few records were looked at, chance is added: the
 // lost as a Poisson count, known from a sample, and the noise of taking out strangers.
 func (m *nullModel) interval(k int, found, lost, unseen float64) (low, high float64) {
 	const z = 1.96
