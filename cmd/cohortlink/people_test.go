@@ -78,7 +78,8 @@ func TestQualityOnPeople(t *testing.T) {
 	}
 }
 
-// What the profiles cost beside that: their F1 by threshold auto, under one key, is not far under what was measured. The threshold moves from key to key, on fake1000 most of all.
+// What the profiles cost beside that: their F1 by threshold auto, under one key, is not far under what was measured. The
+// threshold moves from key to key, on fake1000 most of all.
 func TestProfilesOnPeople(t *testing.T) {
 	if testing.Short() {
 		t.Skip("links 43,000 records twice")
