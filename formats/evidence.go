@@ -133,6 +133,10 @@ func (l *Linked) readEvidence(dir string) error {
 		l.Exact = append(l.Exact, k.Name)
 	}
 	e := &linkage.Evidence{Scores: make([][]float32, len(l.Filters)), Outcomes: make([][]linkage.Outcome, len(l.Exact))}
+	if w := l.Manifest.Evidence.Weighing; w != nil {
+		weighing := linkage.Weighing(*w)
+		e.Weighing = &weighing
+	}
 	var a, b []string
 	var weight, probability []float64
 	scores, outcomes := make([][]float64, len(l.Filters)), make([][]string, len(l.Exact))

@@ -186,6 +186,20 @@ type LinkedEvidence struct {
 	// What the weights alone make of the links, beside the estimate. Nil where there is nothing to say.
 	Precision *float64 `json:"precision_by_weight"`
 	Recall    *float64 `json:"recall_by_weight"`
+	// Weighing is what weights were made of, so that pairs of records that are added later
+	// are weighed alike.
+	Weighing *LinkedWeighing `json:"weighing,omitempty"`
+}
+
+// LinkedWeighing has what linkage.Weighing has: of each filter, and of each exact key.
+type LinkedWeighing struct {
+	Prior     float64     `json:"prior"`
+	Floors    []int       `json:"filter_floors"`
+	Strange   []int       `json:"filter_strange"`
+	Levels    [][]int     `json:"filter_levels"`
+	Weights   [][]float64 `json:"filter_weights"`
+	Agreement []float64   `json:"exact_agreement"`
+	Values    []float64   `json:"exact_values"`
 }
 
 // LinkedFilter is one of several filters.

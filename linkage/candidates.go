@@ -19,6 +19,18 @@ type candidates struct {
 	outcomes     [][]uint8   // of each exact key: absent, disagree, agree and how shared
 	contradicted []bool
 	shared       int
+	earlier      *Evidence // what an earlier linkage knows; nil without one
+	known        []int32   // of each candidate: its place there; -1: it is not there
+}
+
+// meet adds the pairs whose score by one filter reaches a floor, and says how many were
+// compared.
+func (c *candidates) meet(ctx context.Context, r *run, floor overlap.Ratio) (compared uint64, err error) {
+	pairs, compared, err := r.scan(ctx, floor)
+	for _, p := range pairs {
+		c.a, c.b = append(c.a, p.A), append(c.b, p.B)
+	}
+	return compared, err
 }
 
 // candidateFloor is the lowest score that brings few enough pairs together, and not far
@@ -75,6 +87,7 @@ func (c *candidates) fill(ctx context.Context, layers []*run, keys [][]ExactKey,
 		c.outcomes = append(c.outcomes, make([]uint8, len(c.a)))
 	}
 	c.contradicted = make([]bool, len(c.a))
+	c.recall(r.known)
 	const batch = 1 << 14
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -100,16 +113,12 @@ func (c *candidates) ask(i int, layers []*run, keys [][]ExactKey, shared [][]uin
 	a, b := c.a[i], c.b[i]
 	strange, borneOut, agreed := false, false, false
 	for f, r := range layers {
-		if r.ones[a] == 0 || r.ones[b] == 0 {
-			c.scores[f][i] = float32(math.NaN())
-			continue
-		}
-		common := overlap.CommonBits(r.filterOf(a), r.filterOf(b))
-		score := r.measure.score(common, int(r.ones[a]), int(r.ones[b]))
-		c.scores[f][i] = float32(score)
-		if step(score) <= m.filters[f].strange {
+		c.scores[f][i] = c.score(i, f, r)
+		switch score := float64(c.scores[f][i]); {
+		case math.IsNaN(score):
+		case step(score) <= m.filters[f].strange:
 			strange = true
-		} else {
+		default:
 			borneOut = true
 		}
 	}
@@ -124,6 +133,19 @@ func (c *candidates) ask(i int, layers []*run, keys [][]ExactKey, shared [][]uin
 		}
 	}
 	c.contradicted[i] = agreed && strange && !borneOut
+}
+
+// score is that of candidate i by filter f: NaN where one of the two has nothing in it.
+func (c *candidates) score(i, f int, r *run) float32 {
+	if c.known != nil && c.known[i] >= 0 {
+		return c.earlier.Scores[f][c.known[i]]
+	}
+	a, b := c.a[i], c.b[i]
+	if r.ones[a] == 0 || r.ones[b] == 0 {
+		return float32(math.NaN())
+	}
+	common := overlap.CommonBits(r.filterOf(a), r.filterOf(b))
+	return float32(r.measure.score(common, int(r.ones[a]), int(r.ones[b])))
 }
 
 func (r *run) filterOf(record int32) []uint64 {
@@ -143,11 +165,12 @@ func (c *candidates) byKey(r *run, of []ExactKey, key *exactKey, bring bool) []u
 		}
 	}
 	slices.SortFunc(order, func(x, y int32) int { return cmp.Or(bytes.Compare(of[x][:], of[y][:]), cmp.Compare(x, y)) })
+	distinct := 0.0
 	for from, to := 0, 0; from < len(order); from = to {
 		for to < len(order) && of[order[to]] == of[order[from]] {
 			to++
 		}
-		key.distinct++
+		distinct++
 		group := order[from:to]
 		// The most that one party has: records of a party are numbered one after the other.
 		most, in, last := 0, 0, -1
@@ -174,25 +197,34 @@ func (c *candidates) byKey(r *run, of []ExactKey, key *exactKey, bring bool) []u
 		}
 		for x, a := range group {
 			for _, b := range group[x+1:] {
+				if r.isOld(a) && r.isOld(b) {
+					continue // known, or under the floor then
+				}
 				if p := partyOf(r.first, a); p != partyOf(r.first, b) || !r.parties[p].clean {
 					c.a, c.b = append(c.a, a), append(c.b, b)
 				}
 			}
 		}
 	}
+	if c.earlier == nil {
+		key.distinct = distinct // else as it was then, like all that weighs
+	}
 	return shared
 }
 
 // sort puts the pairs in the order of their records, each once.
 func (c *candidates) sort() {
-	packed := make([]uint64, len(c.a))
-	for i := range packed {
-		packed[i] = uint64(c.a[i])<<32 | uint64(c.b[i])
+	pairs := make([]uint64, len(c.a))
+	for i := range pairs {
+		pairs[i] = packed(c.a[i], c.b[i])
 	}
-	slices.Sort(packed)
-	packed = slices.Compact(packed)
-	c.a, c.b = c.a[:len(packed)], c.b[:len(packed)]
-	for i, p := range packed {
+	slices.Sort(pairs)
+	pairs = slices.Compact(pairs)
+	c.a, c.b = c.a[:len(pairs)], c.b[:len(pairs)]
+	for i, p := range pairs {
 		c.a[i], c.b[i] = int32(p>>32), int32(p)
 	}
 }
+
+// packed is a pair as one number, in the order of records.
+func packed(a, b int32) uint64 { return uint64(a)<<32 | uint64(b) }

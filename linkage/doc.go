@@ -10,12 +10,14 @@
 //
 //  1. A sample of records is held against every record of every other party.
 //     Its best and second-best scores tell how high strangers score (null.go),
-//     hence the threshold and an estimate of precision and recall (threshold.go).
+//     hence a first threshold.
 //  2. Every pair is compared, in tiles on all cores, and those above a floor a
 //     little under the threshold are kept (scan.go). Beyond a borough, or where it is
 //     asked for, those alone that filters or exact keys bring together (block.go, lsh.go).
-//  3. Pairs that reach the threshold are joined to persons, at most one record
-//     of each deduplicated party to a person (persons.go).
+//  3. Pairs that reach a threshold are joined to persons, at most one record of each
+//     deduplicated party to a person (persons.go). This is done at a row of thresholds,
+//     and what the persons of each accept says which is best, and gives an estimate of
+//     precision and recall (judge.go).
 //
 // How alike two filters are is scored by what their file says of them (similarity.go).
 // Where records have several filters, or exact keys, each filter is sampled and compared

@@ -38,6 +38,7 @@ type Evidence struct {
 	// Expected is what the weights alone make of the links at the threshold; where it is far
 	// from Threshold.Estimate, witnesses that are taken as independent are not.
 	Expected struct{ Precision, Recall float64 }
+	Weighing *Weighing // what the weights are made of
 }
 
 // An Outcome is what an exact key says of a pair.
@@ -73,6 +74,9 @@ func linkEvidence(ctx context.Context, parties []Party, o Options) (*Result, err
 	if err != nil {
 		return nil, err
 	}
+	if o.Previous != nil {
+		return linkMoreEvidence(ctx, layers, parties)
+	}
 	m := &model{}
 	c := &candidates{}
 	budget := min(float64(layers[0].MaxPairs)/2, max(200_000, 10*float64(len(layers[0].ones)))) / float64(len(layers))
@@ -86,7 +90,11 @@ func linkEvidence(ctx context.Context, parties []Party, o Options) (*Result, err
 		null := newNullModel(s, nil)
 		sampled[i] = layer{run: r, sample: s, threshold: null.choose(nil).Score()}
 		floors[i], sampled[i].brings = s.candidateFloor(sampled[i].threshold, budget)
-		m.filters = append(m.filters, newWitness(s, null))
+		w := newWitness(s, null)
+		if sampled[i].brings {
+			w.floor = step(value(floors[i]))
+		}
+		m.filters = append(m.filters, w)
 		m.pairs, m.matches = s.above[0], max(m.matches, null.total)
 	}
 	first := layers[0]
@@ -155,6 +163,12 @@ func newLayers(parties []Party, o Options) ([]*run, error) {
 		layers = append(layers, r)
 	}
 	layers[0].Options.Threshold = o.Threshold
+	if err := layers[0].adopt(o.Previous); err != nil {
+		return nil, err
+	}
+	for _, r := range layers[1:] {
+		r.old = layers[0].old
+	}
 	return layers, nil
 }
 
@@ -170,19 +184,24 @@ func (r *run) settle(ctx context.Context, c *candidates, m *model, v *rivals, co
 		}
 		return expected.choose(null, r.hasDuplicates())
 	}
-	chosen := choose(newNullModel(s, nil))
-	floor := s.floor(chosen.Score())
+	null := newNullModel(s, nil)
+	chosen := choose(null)
+	floor, err := r.notUnder(s.floor(chosen.Score()), chosen)
+	if err != nil {
+		return nil, err
+	}
 	kept := 0
 	for kept < len(pairs) && pairs[kept].Score >= value(floor) {
 		kept++
 	}
 	e := c.evidence(m, expected, pairs, order, kept)
-	chosen = r.refine(s, pairs[:kept], chosen, floor, choose)
+	chosen, _ = r.refine(s, pairs[:kept], chosen, null, floor, choose)
 	res, err := r.result(ctx, pairs[:kept], chosen, floor, compared)
 	if err != nil {
 		return nil, err
 	}
 	e.expect(res, m.matches)
+	e.Weighing = m.weighing()
 	res.Evidence = e
 	return res, nil
 }
@@ -207,7 +226,7 @@ func (c *candidates) weigh(m *model) (pairs []Pair, order []int32) {
 }
 
 func (c *candidates) weight(m *model, i int) float64 {
-	w := m.prior()
+	w := m.prior
 	for f, filter := range m.filters {
 		w += filter.says(float64(c.scores[f][i]))
 	}
@@ -327,7 +346,7 @@ func (x *expectation) choose(null *nullModel, duplicates bool) Threshold {
 // sampleOf is the sample that pairs make, all records in it: who is not among a record's
 // pairs scored less than all who are.
 func (r *run) sampleOf(pairs []Pair, compared float64) *sample {
-	s := &sample{cuts: r.cuts(), budget: r.budget()}
+	s := r.newSample()
 	at := map[[2]int]int{}
 	for a := range r.parties {
 		n := len(r.parties[a].ids)
@@ -341,20 +360,12 @@ func (r *run) sampleOf(pairs []Pair, compared float64) *sample {
 			}
 			rows := drawRows(n, n, 0)
 			at[[2]int{a, b}] = len(s.looks)
-			l := r.newLook(a, b, size, rows)
-			for i := range l.best {
-				l.best[i] = best{-1, -1}
-			}
-			s.looks = append(s.looks, l)
+			s.looks = append(s.looks, r.newLook(a, b, size, rows))
 		}
 	}
 	see := func(mine, other int32, score float64) {
 		a, b := partyOf(r.first, mine), partyOf(r.first, other)
-		l := &s.looks[at[[2]int{a, b}]]
-		top := l.of(int(mine) - r.first[a])
-		if score > top[len(top)-1].score {
-			insert(top, best{score, other})
-		}
+		s.looks[at[[2]int{a, b}]].see(int(mine)-r.first[a], best{score, other})
 	}
 	for _, p := range pairs {
 		if p.Score == 0 {

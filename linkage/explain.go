@@ -144,8 +144,8 @@ type Why struct {
 	// Present is, for two that are not linked, the record of B's party that is in A's person
 	// though that party has each person once, and in the same way for B.
 	Present [2]int32 // -1: there is none
-	// Average is what the persons of two that are not linked score on average, pairs under
-	// the floor counted as if they stood at it. NaN for two that are linked.
+	// Average is what the persons of two that are not linked score on average, as Persons
+	// counts pairs that score low or were not kept. NaN for two that are linked.
 	Average float64
 	// Room is how far the score stands above what would have undone the link: the threshold,
 	// or a rival in a party that has each person once. Of two that are not linked it is how
@@ -263,19 +263,20 @@ func (x *Explainer) chain(a, b int32) []int32 {
 	return chain
 }
 
-// average is what the records of two persons score with each other, on average. Records of
-// one party that has each person once are not compared, and do not count.
+// average is what the records of two persons score with each other, on average, as Persons
+// counts it. Records of one party that has each person once are not compared, and do not count.
 func (x *Explainer) average(p, q int32) float64 {
 	// One order of adding up, so that both sides see the same number.
 	if cmp.Or(cmp.Compare(len(x.Members(p)), len(x.Members(q))), cmp.Compare(p, q)) > 0 {
 		p, q = q, p
 	}
 	r := x.r
+	least := atLeast(r.Score(), r.Floor)
 	sum, kept := 0.0, 0
 	for _, m := range x.Members(p) {
 		for _, i := range x.of(m) {
 			if r.Person[x.other(i, m)] == q {
-				sum += r.Pairs[i].Score
+				sum += max(r.Pairs[i].Score, least)
 				kept++
 			}
 		}
@@ -291,9 +292,9 @@ func (x *Explainer) average(p, q int32) float64 {
 		all -= in[r.Party(m)]
 	}
 	if all == 0 {
-		return r.Floor
+		return least
 	}
-	return (sum + float64(all-kept)*r.Floor) / float64(all)
+	return (sum + float64(all-kept)*least) / float64(all)
 }
 
 // shared is a party that has each person once and a record in both persons; -1 if there is none.

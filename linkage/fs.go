@@ -37,6 +37,7 @@ type witness struct {
 	own float64
 	// strange is the step that one stranger in a hundred reaches.
 	strange int
+	floor   int // the least step that brings two records together; 0: none does
 }
 
 // strangers is the share of random pairs whose score contradicts a match: it is one
@@ -153,6 +154,7 @@ type model struct {
 	keys    []*exactKey
 	pairs   float64 // of the whole comparison
 	matches float64 // of them
+	prior   float64 // log₂ of the odds that any pair is a match
 }
 
 // A pattern is what the witnesses say of a pair.
@@ -271,6 +273,7 @@ const rounds = 40
 func (m *model) fit(ctx context.Context, c *candidates, v *rivals) {
 	patterns, of := c.patterns(m)
 	m.weigh()
+	m.settlePrior()
 	for range rounds {
 		if ctx.Err() != nil {
 			return
@@ -281,21 +284,17 @@ func (m *model) fit(ctx context.Context, c *candidates, v *rivals) {
 	}
 }
 
-// prior is the log₂ odds that any pair is a match.
-func (m *model) prior() float64 {
-	return math.Log2(m.matches / max(m.pairs-m.matches, 0.5))
-}
+func (m *model) settlePrior() { m.prior = math.Log2(m.matches / max(m.pairs-m.matches, 0.5)) }
 
 // expect works out how many matches are expected among the candidates of each pattern.
 func (m *model) expect(patterns []pattern, of []int32, v *rivals) {
-	prior := m.prior()
 	for i := range patterns {
 		p := &patterns[i]
 		p.odds, p.matches = 0, 0
 		if p.excluded {
 			continue
 		}
-		w := prior
+		w := m.prior
 		for f, filter := range m.filters {
 			if l := p.levels[f]; l != silent {
 				w += filter.weight[l]
@@ -346,6 +345,7 @@ func (m *model) maximise(patterns []pattern) {
 		}
 	}
 	m.matches = max(matches, 0.5)
+	m.settlePrior()
 	for k, t := range keys {
 		// As if ten more pairs had been seen, nine of which agree: a key is chosen because it
 		// is right nine times in ten or better, and with few pairs that is all there is to go by.

@@ -105,8 +105,9 @@ type run struct {
 	layout  *overlap.Layout
 	ones    []uint16 // of each record, by number
 	first   []int
-	old     []bool // of each record: Previous has it; nil without one
-	known   []Pair // of records that Previous has, best first
+	old     []bool    // of each record: Previous has it; nil without one
+	known   []Pair    // of records that Previous has, best first
+	split   []portion // see parts
 }
 
 type party struct {
@@ -122,9 +123,6 @@ type party struct {
 // ctx's error. Errors otherwise name the party and what is wrong with what it sent.
 func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	if len(o.More)+len(o.Exact) > 0 {
-		if o.Previous != nil {
-			return nil, errSeveral
-		}
 		return linkEvidence(ctx, parties, o)
 	}
 	r, err := newRun(parties, o)
@@ -138,8 +136,13 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	choose := func(m *nullModel) Threshold { return m.choose(r.Options.Threshold) }
-	chosen := choose(newNullModel(sample, nil))
+	choose := func(m *nullModel) Threshold { return m.choose(nil) }
+	null := newNullModel(sample, nil)
+	auto := choose(null)
+	chosen := auto
+	if given := r.Options.Threshold; given != nil {
+		chosen = null.choose(given)
+	}
 	floor, err := r.notUnder(sample.floor(chosen.Score()), chosen)
 	if err != nil {
 		return nil, err
@@ -153,7 +156,16 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := r.result(ctx, pairs, r.refine(sample, pairs, chosen, floor, choose), floor, compared)
+	auto, null = r.refine(sample, pairs, auto, null, floor, choose)
+	switch judge := r.newJudge(ctx, null, pairs, floor); {
+	case !chosen.Auto:
+		chosen = judge.at(chosen.Ratio)
+	case auto.Nothing:
+		chosen = auto
+	default:
+		chosen = judge.choose(ctx, auto)
+	}
+	res, err := r.result(ctx, pairs, chosen, floor, compared)
 	if err != nil {
 		return nil, err
 	}
@@ -165,22 +177,23 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 // refine chooses the threshold again where a party may hold a person twice. The first
 // estimate had to guess which records are the same person again; now that there are
 // pairs, and so persons, it need not.
-func (r *run) refine(s *sample, pairs []Pair, chosen Threshold, floor overlap.Ratio, choose func(*nullModel) Threshold) Threshold {
-	if !r.hasDuplicates() || r.Options.Threshold != nil || chosen.Nothing {
-		return chosen
+func (r *run) refine(s *sample, pairs []Pair, chosen Threshold, null *nullModel, floor overlap.Ratio, choose func(*nullModel) Threshold) (Threshold, *nullModel) {
+	if !r.hasDuplicates() || chosen.Nothing || chosen.Score() < value(floor) {
+		return chosen, null
 	}
 	for range refinements {
-		next := choose(newNullModel(s, r.likelySame(pairs, chosen.Score(), value(floor))))
+		better := newNullModel(s, r.likelySame(pairs, chosen.Score(), value(floor)))
+		next := choose(better)
 		if next.Nothing || next.Score() < value(floor) {
 			break
 		}
 		settled := next.Ratio == chosen.Ratio
-		chosen = next // also for its estimate, which knows better now
+		chosen, null = next, better // also for its estimate, which knows better now
 		if settled {
 			break
 		}
 	}
-	return chosen
+	return chosen, null
 }
 
 // result forms the persons.

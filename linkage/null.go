@@ -38,6 +38,7 @@ type nullModel struct {
 	wrong   [grid + 1]float64 // expected wrong pairs, were k/grid the threshold
 	total   float64           // expected true pairs in all
 	least   int               // the lowest step that may be chosen for a threshold
+	bottom  int               // the lowest step at which all scores were counted
 	alone   bool              // there is one party only
 }
 
@@ -57,7 +58,7 @@ type lookModel struct {
 // comes after the widest gap in the scores; or, where groups says for each record
 // which person it was put with so far, the first who was not put with the best.
 func newNullModel(s *sample, groups []int32) *nullModel {
-	m := &nullModel{looks: make([]lookModel, len(s.looks)*strata), least: s.least(), alone: !slices.ContainsFunc(s.looks, func(l look) bool { return l.a != l.b })}
+	m := &nullModel{looks: make([]lookModel, len(s.looks)*strata), least: max(s.least(), s.bottom), bottom: s.bottom, alone: !slices.ContainsFunc(s.looks, func(l look) bool { return l.a != l.b })}
 	for i := range m.looks {
 		m.looks[i].look, m.looks[i].stratum = &s.looks[i/strata], i%strata
 	}
@@ -183,7 +184,7 @@ func (m *nullModel) solveShares() {
 			continue
 		}
 		k := grid
-		for ; k >= 0; k-- {
+		for ; k >= m.bottom; k-- {
 			f := math.Exp(-m.perPair[l.stratum][k] * float64(l.size))
 			if f < leastF {
 				break
@@ -434,24 +435,45 @@ func (m *nullModel) f1(k int) float64 {
 
 func (m *nullModel) at(r overlap.Ratio) Threshold {
 	k := step(value(r))
+	return Threshold{Ratio: r, Auto: true, Estimate: m.estimate(k, m.found[k], m.found[k]+m.wrong[k], m.total)}
+}
+
+// estimate is what is told of a threshold by how many of the accepted pairs are expected to be
+// right, of so many true ones in all.
+func (m *nullModel) estimate(k int, right, accepted, total float64) Estimate {
 	nan := math.NaN()
-	e := Estimate{nan, nan, m.total, nan, nan, nan, nan}
-	found, hidden := m.found[k], m.total-m.found[k]
-	if found+m.wrong[k] > 0 {
-		e.Precision = found / (found + m.wrong[k])
-		e.PrecisionLow, e.PrecisionHigh = m.interval(k, m.wrong[k], m.unseen())
+	e := Estimate{nan, nan, total, nan, nan, nan, nan}
+	if accepted > 0 {
+		e.Precision = right / accepted
+		e.PrecisionLow, e.PrecisionHigh = m.interval(k, right, accepted-right, m.unseen())
 	}
-	if m.total > 0 {
-		e.Recall = found / m.total
-		e.RecallLow, e.RecallHigh = m.interval(k, hidden, 0.02)
+	if total > 0 {
+		e.Recall = right / total
+		e.RecallLow, e.RecallHigh = m.interval(k, right, total-right, m.hidden())
 	}
-	return Threshold{Ratio: r, Auto: true, Estimate: e}
+	return e
 }
 
 // unseen is what share of accepted pairs may be wrong without the model's seeing it.
 // Where a party may hold a person twice, a stranger can pass for the person again.
 func (m *nullModel) unseen() float64 {
 	const clean, guessed = 0.005, 0.05
+	return clean + (guessed-clean)*m.twice()
+}
+
+// hidden is what share of the true pairs may score like strangers, so that nothing tells of
+// them: most of all second records of a person that were entered because the first was
+// not found.
+func (m *nullModel) hidden() float64 {
+	const clean, guessed, alone = 0.02, 0.1, 0.2
+	if m.alone {
+		return alone
+	}
+	return clean + (guessed-clean)*m.twice()
+}
+
+// twice is the share of the pairs compared where one of the two parties may hold a person twice.
+func (m *nullModel) twice() float64 {
 	var all, twice float64
 	for i := range m.looks {
 		if l := &m.looks[i]; m.counts(l) {
@@ -462,7 +484,7 @@ func (m *nullModel) unseen() float64 {
 			}
 		}
 	}
-	return clean + (guessed-clean)*twice/max(all, 1)
+	return twice / max(all, 1)
 }
 
 // misfit is by what factor the wrong and the missed pairs for each right one may differ
@@ -474,11 +496,10 @@ const misfit = 4
 // granted does not quite hold; by how much cannot be told without truth, so it is read
 // off sets with truth: the lost are between a quarter and four times as many as
 // expected, and may be unseen as a share of those found besides (TestQualityOnPeople
-// in cmd/cohortlink shows how often that holds). Where few records were looked at, chance is added: the
+// and TestEstimatesOnPeople in cmd/cohortlink show how often that holds). Where few records were looked at, chance is added: the
 // lost as a Poisson count, known from a sample, and the noise of taking out strangers.
-func (m *nullModel) interval(k int, lost, unseen float64) (low, high float64) {
+func (m *nullModel) interval(k int, found, lost, unseen float64) (low, high float64) {
 	const z = 1.96
-	found := m.found[k]
 	if found <= 0 {
 		return 0, 1
 	}

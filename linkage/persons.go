@@ -3,6 +3,7 @@ package linkage
 import (
 	"runtime"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 )
@@ -18,6 +19,29 @@ type RuleCounts struct {
 // who, so they are left apart and counted.
 const mostRecords = 200
 
+// mostAgainst is how far under the threshold a pair counts at most. Two records of one
+// person can score like strangers when they were badly written, and a good share of all
+// true pairs does; so a low score is a little evidence against, where one well above the
+// threshold is overwhelming evidence in favour. A plain average takes both for as much, and
+// tears persons of many noisy records apart, the more so the steeper the encoding. With a
+// bound of 0 persons would be connected components, but for parties that have each person
+// once. By the threshold that is best for each, plain filters of 1,024 bits and filters
+// folded to 4,096, mean of three keys, without the bound and with it, F1 is
+//
+//	anonlink-5party        .870 .898   .918 .929
+//	anonlink-3party        .864 .882   .886 .896
+//	splink-fake1000-dedup  .888 .899   .830 .875
+//	febrl3-dedup           .983 .986   .963 .967
+//	ons-mock-census-pes    .965 .964   .973 .972
+//	a clean borough        .991 .991   .992 .992
+//	a dirty borough        .954 .955   .960 .959
+//
+// Nearer 0 it is worth more still on the noisiest sets, and begins to cost on the others.
+const mostAgainst = 1.0 / 64
+
+// atLeast is what a pair counts as at least, kept or not.
+func atLeast(threshold, floor float64) float64 { return max(floor, threshold-mostAgainst) }
+
 // Persons joins records to persons.
 //
 // The two groups of records that are most alike on average are joined, again and
@@ -27,8 +51,9 @@ const mostRecords = 200
 // single strong pair then cannot glue two families together, as it does where
 // connected components are taken whole, and one weak pair does not keep a person
 // apart, as it does where all pairs must reach the threshold. A pair that was not
-// kept counts as if it stood at the floor, the most that it can have scored. Of
-// groups equally alike, those with the smallest records are joined first.
+// kept counts as if it stood at the floor, the most that it can have scored, and none counts
+// as less than mostAgainst under the threshold. Of groups equally alike, those with the
+// smallest records are joined first.
 //
 // Most persons are plain to see, whatever else there is (certain); what is left falls
 // into components that are worked on by themselves, side by side. How the joins of a
@@ -40,6 +65,8 @@ const mostRecords = 200
 // the floor, best first, each once. person gives each record's person, of n, numbered by
 // their first records.
 func Persons(records []int, clean []bool, pairs []Pair, threshold, floor float64) (person []int32, n int, rules RuleCounts) {
+	floor = atLeast(threshold, floor)
+	pairs = pairs[:sort.Search(len(pairs), func(i int) bool { return pairs[i].Score < floor })]
 	g := newGroups(records, clean, threshold, floor)
 	sets := g.certain(pairs)
 	parts, members, inside := g.partition(sets, pairs)

@@ -17,14 +17,14 @@ import (
 // a linkage of n records and m new ones that is m(n+m/2) comparisons in place of (n+m)²/2.
 //
 // It is the same result to the last pair as long as the floor is not under that of the
-// earlier linkage: what lies under it is not known any more. A sample for the estimate is
-// held against all records as in any other run; it is a share of the comparisons.
+// earlier linkage: what lies under it is not known any more. The sample for the estimate is
+// read off the earlier pairs in the same way (takeLook), and says as little under the floor.
+// Where records have several filters or exact keys, new pairs are weighed as the old ones
+// were (weighing.go).
 //
 // New records can show that two old persons are one, or that one was two. Person IDs are
 // then kept by this rule: an ID is made of one record of its person (personid.go), and goes
 // where that record goes.
-
-var errSeveral = errors.New("records with several filters or exact keys are weighed anew with every record that is added: link all files without an earlier linkage")
 
 // adopt takes over what an earlier linkage knows; nil takes over nothing.
 func (r *run) adopt(previous *Result) error {

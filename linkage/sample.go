@@ -54,6 +54,8 @@ type sample struct {
 	// budget is how many of them are worth holding, where the threshold allows that.
 	budget float64
 	rate   float64 // pairs compared in a second
+	// bottom is the step under which an earlier linkage has kept no pairs; 0 without one.
+	bottom int
 }
 
 // budget is a small multiple of the records: more pairs are strangers' nearly all.
@@ -119,18 +121,27 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 	}
 	share := min(1, min(max(sampleBudget, pairs/sampleShare), mostSample)/max(pairs, 1))
 
-	s := &sample{cuts: r.cuts(), budget: r.budget()}
+	s := r.newSample()
+	parts, err := r.parts()
+	if err != nil {
+		return nil, err
+	}
 	type job struct {
 		look   *look
 		rows   []int32
 		counts [grid + 2]float64
 	}
 	var jobs []*job
+	of := map[[2]int]*job{}
+	place := make([]int32, len(r.ones)) // of each record, in its party's rows that are drawn, from 1
 	for a := range r.parties {
 		n := len(r.parties[a].ids)
 		// Small parties are read whole: their estimate would be mostly noise otherwise.
 		m := min(n, max(int(share*float64(n)+0.5), 500))
 		rows := drawRows(n, m, uint64(a))
+		for i, row := range rows {
+			place[r.first[a]+int(row)] = int32(i + 1)
+		}
 		for b := range r.parties {
 			size := len(r.parties[b].ids)
 			if a == b {
@@ -140,7 +151,8 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 				continue
 			}
 			l := r.newLook(a, b, size, rows)
-			jobs = append(jobs, &job{look: &l, rows: rows})
+			j := &job{look: &l, rows: rows}
+			jobs, of[[2]int{a, b}] = append(jobs, j), j
 		}
 	}
 
@@ -155,7 +167,7 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 				if i >= len(jobs) || ctx.Err() != nil || failed.Load() != nil {
 					return
 				}
-				if err := r.takeLook(ctx, jobs[i].look, jobs[i].rows, &jobs[i].counts); err != nil {
+				if err := r.takeLook(ctx, jobs[i].look, jobs[i].rows, parts, &jobs[i].counts); err != nil {
 					failed.Store(&err)
 				}
 				r.progress("sample", uint64(i+1), uint64(len(jobs)))
@@ -170,6 +182,16 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 		return nil, err
 	}
 	took := time.Since(began).Seconds()
+	// What old records have to say to each other is known, from the floor of then.
+	for _, p := range r.known {
+		for _, side := range [...][2]int32{{p.A, p.B}, {p.B, p.A}} {
+			if i := place[side[0]]; i > 0 {
+				j := of[[2]int{partyOf(r.first, side[0]), partyOf(r.first, side[1])}]
+				j.counts[step(p.Score)]++
+				j.look.see(int(i-1), best{p.Score, side[1]})
+			}
+		}
+	}
 	for _, j := range jobs {
 		s.looks = append(s.looks, *j.look)
 		s.rate += float64(j.look.sampled) * float64(j.look.size) / max(took, 1e-9)
@@ -182,6 +204,15 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 		s.above[k] += s.above[k+1]
 	}
 	return s, nil
+}
+
+// newSample is one that has looked at nothing.
+func (r *run) newSample() *sample {
+	s := &sample{cuts: r.cuts(), budget: r.budget()}
+	if r.Previous != nil {
+		s.bottom = step(r.Previous.Floor)
+	}
+	return s
 }
 
 // cuts splits all records into strata of one size.
@@ -205,6 +236,9 @@ func (r *run) newLook(a, b, size int, rows []int32) look {
 		l.perRow = ranks
 	}
 	l.best = make([]best, m*l.perRow)
+	for i := range l.best {
+		l.best[i] = best{-1, -1}
+	}
 	for _, row := range rows {
 		l.ones = append(l.ones, r.ones[r.first[a]+int(row)])
 	}
@@ -225,55 +259,72 @@ func drawRows(n, m int, stream uint64) []int32 {
 	return rows
 }
 
-// takeLook fills in the best scores of rows of party l.a against party l.b.
-func (r *run) takeLook(ctx context.Context, l *look, rows []int32, counts *[grid + 2]float64) error {
+// takeLook fills in the best scores of rows of party l.a against party l.b, but for those
+// of two records that an earlier linkage has compared.
+func (r *run) takeLook(ctx context.Context, l *look, rows []int32, parts []portion, counts *[grid + 2]float64) error {
+	for i := range parts {
+		b := &parts[i]
+		if b.party != l.b {
+			continue
+		}
+		places := make([]int, 0, len(rows))
+		for place, row := range rows {
+			if !b.old || !r.isOld(int32(r.first[l.a])+row) {
+				places = append(places, place)
+			}
+		}
+		if err := r.lookAt(ctx, l, rows, places, b, counts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookAt is takeLook for some of the rows, by their places, against some of party l.b.
+func (r *run) lookAt(ctx context.Context, l *look, rows []int32, places []int, b *portion, counts *[grid + 2]float64) error {
 	const batch = 16
-	a, b := &r.parties[l.a], &r.parties[l.b]
-	n := len(b.ids)
+	a := &r.parties[l.a]
+	n := b.filters.Len()
 	position := make([]int32, n) // record number at each position
 	ones := make([]uint16, n)
 	for p := range position {
-		row := b.filters.Row(p)
-		position[p] = int32(r.first[l.b] + row)
-		ones[p] = r.ones[r.first[l.b]+row]
+		position[p] = b.number(int32(b.filters.Row(p)))
+		ones[p] = r.ones[position[p]]
 	}
 	words := make([]uint64, 0, batch*r.words)
 	common := make([]uint16, batch*n)
-	for from := 0; from < len(rows); from += batch {
-		if ctx.Err() != nil {
-			return nil
-		}
-		to := min(from+batch, len(rows))
+	for len(places) > 0 && ctx.Err() == nil {
+		now := places[:min(batch, len(places))]
+		places = places[len(now):]
 		words = words[:0]
-		for _, row := range rows[from:to] {
-			words = append(words, a.rows[int(row)*r.words:][:r.words]...)
+		for _, place := range now {
+			words = append(words, a.rows[int(rows[place])*r.words:][:r.words]...)
 		}
-		if err := b.filters.Common(words, common[:(to-from)*n]); err != nil {
+		if err := b.filters.Common(words, common[:len(now)*n]); err != nil {
 			return err
 		}
-		for i, row := range rows[from:to] {
-			self := int32(-1)
-			if l.a == l.b {
-				self = int32(r.first[l.a]) + row
-			}
-			top := l.of(from + i)
-			for k := range top {
-				top[k] = best{-1, -1}
-			}
-			mine := int(r.ones[r.first[l.a]+int(row)])
+		for i, place := range now {
+			self := int32(r.first[l.a]) + rows[place]
+			mine := int(r.ones[self])
 			for p, c := range common[i*n:][:n] {
-				score := r.measure.score(int(c), mine, int(ones[p]))
 				if position[p] == self {
 					continue
 				}
+				score := r.measure.score(int(c), mine, int(ones[p]))
 				counts[step(score)]++
-				if score > top[len(top)-1].score {
-					insert(top, best{score, position[p]})
-				}
+				l.see(place, best{score, position[p]})
 			}
 		}
 	}
 	return nil
+}
+
+// see puts a score among the best of a row, by its place, if it is one of them.
+func (l *look) see(place int, b best) {
+	top := l.of(place)
+	if b.score > top[len(top)-1].score {
+		insert(top, b)
+	}
 }
 
 // insert puts b in its place and drops the last. Of equal scores the one seen

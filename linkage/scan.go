@@ -160,6 +160,9 @@ func (l *layer) compareAll(ctx context.Context, i int, b *blocks, floor overlap.
 
 // parts are the records of each party that has any, cut in two where some are old.
 func (r *run) parts() ([]portion, error) {
+	if r.split != nil {
+		return r.split, nil
+	}
 	var parts []portion
 	for i := range r.parties {
 		p := &r.parties[i]
@@ -193,6 +196,7 @@ func (r *run) parts() ([]portion, error) {
 			parts = append(parts, x)
 		}
 	}
+	r.split = parts
 	return parts, nil
 }
 

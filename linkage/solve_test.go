@@ -129,7 +129,10 @@ func TestPersonsAreThoseOfTheDefinition(t *testing.T) {
 			}
 		}
 		got, _, rules := Persons(records, clean, sortPairs(pairs), threshold, floor)
-		want, _ := personsByDefinition(records, clean, pairs, threshold, floor)
+		for i := range pairs {
+			pairs[i].Score = max(pairs[i].Score, threshold-mostAgainst)
+		}
+		want, _ := personsByDefinition(records, clean, sortPairs(pairs), threshold, max(floor, threshold-mostAgainst))
 		if !slices.Equal(got, want) {
 			t.Fatalf("records %v, clean %v, threshold %v, floor %v, pairs %v:\ngot  %v\nwant %v", records, clean, threshold, floor, pairs, got, want)
 		}

@@ -411,7 +411,7 @@ func estimateInterval(low, high float64) *[2]float64 {
 	return &[2]float64{low, high}
 }
 
-const estimateBasis = `expected precision and recall of the pairs between parties (within the party, where there is one), without truth: the best score of a record in another party was held against its second best, which belongs to somebody else; the 95 % intervals allow for chance and for how far such estimates were off on files with known truth`
+const estimateBasis = `expected precision and recall of the pairs between parties (within the party, where there is one), without truth: the best score of a record in another party was held against its second best, which belongs to somebody else, and the pairs that persons accept were counted at a row of thresholds, which shows how many of such strangers are joined; the 95 % intervals allow for chance and for how far such estimates were off on files with known truth`
 
 // howChosen tells in words, for a board, where the threshold comes from.
 func howChosen(res *linkage.Result) string {
@@ -425,7 +425,7 @@ func howChosen(res *linkage.Result) string {
 	case res.Evidence != nil:
 		return "chosen without truth: each pair was weighed by all filters and exact keys, and in another party that holds each person once a record's second-best match is somebody else, which tells how high strangers weigh; the threshold is where the expected balance of wrong and missed links (F1) is best"
 	default:
-		return "chosen from the scores, without truth: in another party that holds each person once, a record's second-best match is somebody else, which tells how high strangers score; the threshold is where the expected balance of wrong and missed links (F1) is best"
+		return "chosen from the scores, without truth: in another party that holds each person once, a record's second-best match is somebody else, which tells how high strangers score, and persons were formed at a row of thresholds, which shows how many strangers are joined; the threshold is where the expected balance of wrong and missed links (F1) of the persons is best"
 	}
 }
 

@@ -51,6 +51,8 @@ func evidenceOf(m *formats.FiltersManifest, res *linkage.Result) *formats.Linked
 		Filters: []formats.LinkedFilter{}, Exact: []formats.LinkedExactKey{},
 		Precision: finite(e.Expected.Precision), Recall: finite(e.Expected.Recall),
 	}
+	weighing := formats.LinkedWeighing(*e.Weighing)
+	out.Weighing = &weighing
 	for _, f := range m.Filters {
 		out.Filters = append(out.Filters, formats.LinkedFilter{Name: f.Name, Bits: f.Bits, Encoding: f.Encoding, Similarity: f.Similarity})
 	}

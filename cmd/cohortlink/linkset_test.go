@@ -212,9 +212,8 @@ func (s *linkSet) hash(t *testing.T, schema hashing.Schema, values func(row []st
 	return out
 }
 
-// link scores the persons that the threshold chosen from the scores makes, and those of the best threshold, which is looked
-// for around it.
-func (h *hashedSet) link(t *testing.T) (auto, best quality.Point) {
+// chosen links the set by the threshold chosen from the scores, and has its records and those set aside, for scoring.
+func (h *hashedSet) chosen(t *testing.T) (*linkage.Result, quality.Records) {
 	t.Helper()
 	res, err := linkage.Link(t.Context(), h.parties, linkage.Options{Length: h.layout.Bits, Similarity: h.layout.Similarity})
 	if err != nil {
@@ -230,6 +229,14 @@ func (h *hashedSet) link(t *testing.T) (auto, best quality.Point) {
 	for i, row := range h.aside {
 		add(row, res.Persons+i)
 	}
+	return res, r
+}
+
+// link scores the persons that the threshold chosen from the scores makes, and those of the best threshold, which is looked
+// for around it.
+func (h *hashedSet) link(t *testing.T) (auto, best quality.Point) {
+	t.Helper()
+	res, r := h.chosen(t)
 	auto = quality.Point{Threshold: res.Score(), Scores: quality.Score(r)}
 
 	const step, steps = 0.015, 6

@@ -18,7 +18,7 @@ import (
 // link --previous: parties, or batches of new records of a party, are added to a linkage that
 // there is. The files that it was made from are given again, since new records have to be
 // compared with the old ones, and their digests say that they are the same; what is between
-// them is taken from the folder.
+// them is taken from the folder, and so is what weights are made of, where pairs are weighed.
 
 // previousRun is an earlier linkage that is added to. A nil one is none.
 type previousRun struct {
@@ -66,8 +66,6 @@ func (p *previousRun) join(files []*formats.FiltersFile) ([]*formats.FiltersFile
 			fresh++
 		}
 		switch {
-		case m.Evidence != nil || len(f.Manifest.Filters) > 1 || len(f.Manifest.Exact) > 0:
-			return nil, errorf("%s has several filters or exact keys for each record, which are weighed anew whenever records are added: link all files without --previous", p.folder)
 		case m.Project != f.Header.Project:
 			return nil, errorf("%s is of project %q, and %s of project %q", p.folder, m.Project, f.Name, f.Header.Project)
 		case m.Schema != f.Header.Schema || m.Key != f.Header.Key:

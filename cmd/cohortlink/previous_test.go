@@ -6,11 +6,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"cohortlink/formats"
+	"cohortlink/linkage"
 )
 
 // hashBorough invents a borough and hashes it, and returns the folder and the filters files by party.
@@ -262,4 +264,72 @@ func TestPreviousSealed(t *testing.T) {
 	d.refuses(1, `is not the file of party "council"`, "no", add("no", "more", "c/council.filters", "a/gp-1.filters", "a/council.filters")...)
 	d.refuses(1, "are the same file of party", "no", add("no", "linked", "a/council.filters", "a/gp-1.filters", "a/council.filters", "b/council.filters")...)
 	d.refuses(1, "a record that another file of party", "no", add("no", "linked", "a/council.filters", "a/gp-1.filters", "b/council.filters", "b/council.filters")...)
+}
+
+// Records with several filters and an exact key: new pairs are weighed as the earlier linkage weighed its own, which its
+// manifest has, and two parties come out the same whether they are added at once or one after the other.
+func TestPreviousEvidence(t *testing.T) {
+	dir, parties := synthesise(t, 400, 2)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	text, err := os.ReadFile(at("project.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spelled := strings.Replace(string(text), "profile: standard", "filters: [{name: names, length: 16384, fold: 2, fields: [forename, surname, birth_date]}, {name: rest, length: 16384, fold: 2}]\n  exact: [nhs_number]", 1)
+	if spelled == string(text) {
+		t.Fatal("the project has no profile to replace")
+	}
+	mustWrite(t, at("project.yaml"), []byte(spelled))
+	files := hashAll(t, dir, parties)
+	first, firstLinked := mustLink(t, linkRun{files: files[:2], out: at("first")})
+	once, onceLinked := mustLink(t, linkRun{files: files, previous: at("first"), out: at("once")})
+	if len(files) != 4 || once.Previous == nil || once.Settings.Threshold != "kept" || once.Threshold.Value != first.Threshold.Value || first.Persons == once.Persons {
+		t.Fatalf("%d files were linked into %d persons at a threshold %s", len(files), once.Persons, once.Threshold.Chosen)
+	}
+	if !reflect.DeepEqual(once.Evidence.Weighing, first.Evidence.Weighing) || len(first.Evidence.Weighing.Weights) != 2 {
+		t.Errorf("pairs are weighed by %+v, and were by %+v", once.Evidence.Weighing, first.Evidence.Weighing)
+	}
+	mustLink(t, linkRun{files: []string{files[3], files[1], files[0]}, previous: at("first"), out: at("half")})
+	twice, twiceLinked := mustLink(t, linkRun{files: files, previous: at("half"), out: at("twice")})
+	if twice.Kept != once.Kept || !maps.Equal(personsOf(twiceLinked), personsOf(onceLinked)) || !slices.Equal(twiceLinked.Result.Evidence.Weight, onceLinked.Result.Evidence.Weight) {
+		t.Errorf("one after the other, there are %d persons of %d pairs; at once %d of %d", twice.Persons, twice.Kept, once.Persons, once.Kept)
+	}
+	// What was kept of old pairs is kept, but where a number is more widely shared now.
+	weight := func(l *formats.Linked) map[[2]linkage.RecordID]float64 {
+		out := map[[2]linkage.RecordID]float64{}
+		for i, p := range l.Result.Pairs {
+			out[[2]linkage.RecordID{l.Result.IDs[p.A], l.Result.IDs[p.B]}] = l.Result.Evidence.Weight[i]
+		}
+		return out
+	}
+	before, now := weight(firstLinked), weight(onceLinked)
+	same := 0
+	for pair, w := range before {
+		if now[pair] == w {
+			same++
+		}
+	}
+	if same < len(before)*9/10 || same == 0 {
+		t.Errorf("%d of %d old pairs weigh what they did", same, len(before))
+	}
+
+	// A folder that does not say how it weighed is refused.
+	m, err := formats.ReadLinkedManifest(at("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Evidence.Weighing = nil
+	secret, err := formats.ReadPersonSecret(at("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := formats.WriteLinkedManifest(&b, m, secret); err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, at("first/"+formats.LinkedManifestFile), b.Bytes())
+	l := linkRun{app: quietApp(new(bytes.Buffer)), files: files, previous: at("first"), out: at("no"), random: seeded(40)}
+	if _, err := l.run(t.Context()); err == nil || !strings.Contains(err.Error(), "does not say how its pairs were weighed") {
+		t.Errorf("linked with error %v", err)
+	}
 }
