@@ -97,7 +97,7 @@ func TestNoisyCountsAgree(t *testing.T) {
 				count, mark, value = fmt.Sprint(v), markNoisy, v
 				noisy++
 			}
-			if got, want := strings.Join(line[7:], "|"), fmt.Sprintf("%s|%s|%s|%d|%d", count, mark, row.Where, low, high); got != want {
+			if got, want := strings.Join(line[7:], "|"), fmt.Sprintf("%s|%s|%s|||%d|%d", count, mark, row.Where, low, high); got != want {
 				t.Errorf("line %d ends %s, want %s", i+2, got, want)
 			}
 			if obj.Mark != mark || obj.Low == nil || *obj.Low != low || obj.High == nil || *obj.High != high || (obj.Count == nil) != (value < 0) || obj.Count != nil && *obj.Count != value {

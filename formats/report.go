@@ -358,8 +358,8 @@ func needMatrix(rel *cohort.Release, labels []string) *needTables {
 	for k, s := range slots {
 		what := needLabel(needs, s.need, s.value)
 		t.List = append(t.List, pairLine{"anyone", what, t.Whole[k]})
-		for i, label := range labels {
-			t.List = append(t.List, pairLine{label, what, t.Rows[i].Cells[k]})
+		for i := range t.Rows {
+			t.List = append(t.List, pairLine{t.Rows[i].Label, what, t.Rows[i].Cells[k]})
 		}
 		if f := rel.NeedTwice(s.need); f.Released() && needs[s.need].Kind == cohort.YesNo {
 			t.Twice = append(t.Twice, pairLine{One: what, Figure: newCell(f)})

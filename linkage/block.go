@@ -279,7 +279,9 @@ func (b *blocks) loss(layers []layer, links []seenLink, keys [][]ExactKey) float
 }
 
 // blocked notes the plan that a result was made by, with the loss at its threshold where
-// layers are given, and takes what is lost off its estimate.
+// layers are given. Then the estimate comes from the pairs that were accepted (judge.go), of
+// which those that were lost are none; without, it knows nothing of them, and the loss is
+// taken off.
 func (r *Result) blocked(b *blocks, layers []layer, keys [][]ExactKey) {
 	if r.Plan = b.Plan; b.Method == BlockNone {
 		return
@@ -290,6 +292,7 @@ func (r *Result) blocked(b *blocks, layers []layer, keys [][]ExactKey) {
 			links = append(links, layers[i].links()...)
 		}
 		r.Plan.Loss, r.Plan.Links = b.loss(layers, links, keys), len(links)
+		return
 	}
 	kept := 1 - r.Plan.Loss
 	e := &r.Estimate
