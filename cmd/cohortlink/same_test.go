@@ -299,7 +299,7 @@ func drawnAnew(path string) bool {
 			return true
 		}
 	}
-	return name == "project.yaml" || name == "manifest.json"
+	return slices.Contains([]string{"project.yaml", "manifest.json", "borough.ledger", "release.mark"}, name)
 }
 
 // A demo told twice from one seed is the same story, with the same files but for
