@@ -23,7 +23,9 @@ import (
 // with R(t), the right ones, hardly rising any more. As R does rise a little, and more so
 // in noisy sets, a slope is too steep rather than too flat; c is the steepest of the slopes,
 // at most 1, so that the model's word is only softened where the persons show it at every
-// threshold. Where no party has each person once, W had to guess who is a stranger, and is
+// threshold. With two parties c is 1 too: a person has one record of the other, and it takes
+// a pair to be joined; that A hardly rises far down says only that everybody has a partner
+// by then. Where no party has each person once, W had to guess who is a stranger, and is
 // too low where it matters and too high below: there c is 1. Then A - cW pairs are right,
 // and where that slope begins there are no more of them than true pairs in all.
 type judge struct {
@@ -60,7 +62,7 @@ func (r *run) newJudge(ctx context.Context, null *nullModel, pairs []Pair, floor
 			break
 		}
 	}
-	if slices.Contains(r.clean(), true) {
+	if len(r.parties) > 2 && slices.Contains(r.clean(), true) {
 		j.calibrate(steps)
 	}
 	return j
