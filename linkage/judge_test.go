@@ -42,11 +42,12 @@ func TestCalibrate(t *testing.T) {
 		accepted []float64 // by steps of ten from 100
 		joined   float64
 	}{
-		{[]float64{1800, 1400, 1200, 1100, 1050}, 1},          // as many as expected
-		{[]float64{1100, 1050, 1025, 1012.5, 1006.25}, 0.125}, // one in eight
-		{[]float64{1000, 1000, 1000, 1000, 1000}, 0.05},       // none: no less than one in twenty
-		{[]float64{1350, 1150, 1050, 1040, 1035}, 0.5},        // half of them: the steeper of two slopes
-		{[]float64{9000, 5000, 3000, 2000, 1500}, 1},          // more than expected: true pairs, for all that is known
+		{[]float64{1800, 1400, 1200, 1100, 1050}, 1},                // as many as expected
+		{[]float64{1320, 1160, 1080, 1040, 1020}, 0.4},              // two in five
+		{[]float64{1100, 1050, 1025, 1012.5, 1006.25}, leastJoined}, // one in eight, which is not believed
+		{[]float64{1000, 1000, 1000, 1000, 1000}, leastJoined},      // none
+		{[]float64{1350, 1150, 1050, 1040, 1035}, 0.5},              // half of them: the steeper of two slopes
+		{[]float64{9000, 5000, 3000, 2000, 1500}, 1},                // more than expected: true pairs, for all that is known
 	} {
 		null := &nullModel{total: 1000}
 		j := &judge{null: null, accepted: map[int]float64{}, joined: 1, truePairs: 1000}
