@@ -21,7 +21,7 @@ cd "$(dirname "$0")/../.."
 
 measure() { go test -count 1 -run '^TestProfiles$' -timeout 0 ./cmd/cohortlink >/dev/null; }
 
-profiles="plain;fold twice, 16384;fold twice, 8192"
+profiles="plain;fold twice, 8192;fold three times, 32768 at .27"
 case $part in
 links | attacks | large | huge | speed | tables | all) ;;
 *)
