@@ -271,7 +271,7 @@ func (x *Explainer) average(p, q int32) float64 {
 		p, q = q, p
 	}
 	r := x.r
-	least := atLeast(r.Score(), r.Floor)
+	least := Least(r.Score(), r.Floor, r.Evidence != nil)
 	sum, kept := 0.0, 0
 	for _, m := range x.Members(p) {
 		for _, i := range x.of(m) {

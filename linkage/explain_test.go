@@ -16,7 +16,7 @@ func explained(first []int, clean []bool, pairs []Pair, threshold int, floor flo
 		r.Parties = append(r.Parties, "party")
 	}
 	r.IDs = make([]RecordID, first[len(first)-1])
-	r.Person, r.Persons, r.Rules = Persons(first, clean, pairs, r.Score(), floor)
+	r.Person, r.Persons, r.Rules = Persons(first, clean, pairs, r.Score(), Least(r.Score(), floor, false))
 	return r
 }
 

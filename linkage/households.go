@@ -227,7 +227,7 @@ func (o *Households) judge(f *homes, pairs []Pair) {
 func (o *Households) families(f *homes, pairs []Pair, floor float64) [][]int32 {
 	pairs = slices.DeleteFunc(pairs, func(p Pair) bool { return conflict(f.key[p.A], f.key[p.B]) })
 	slices.SortStableFunc(pairs, func(x, y Pair) int { return cmp.Compare(y.Score, x.Score) })
-	of, n, rules := Persons([]int{0, len(f.key)}, []bool{false}, pairs, o.Threshold, floor)
+	of, n, rules := Persons([]int{0, len(f.key)}, []bool{false}, pairs, o.Threshold, Least(o.Threshold, floor, false))
 	o.TooLarge = rules.TooLarge
 	all := make([][]int32, n)
 	for p, family := range of {

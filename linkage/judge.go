@@ -99,7 +99,7 @@ func (j *judge) calibrate(steps []int) {
 func (j *judge) count(k int) float64 {
 	n, ok := j.accepted[k]
 	if !ok {
-		person, persons, _ := Persons(j.run.first, j.run.clean(), j.pairs, float64(k)/grid, j.floor)
+		person, persons, _ := Persons(j.run.first, j.run.clean(), j.pairs, float64(k)/grid, Least(float64(k)/grid, j.floor, false))
 		n = acceptedPairs(j.run.first, person, persons, j.null.alone)
 		j.accepted[k] = n
 	}

@@ -82,7 +82,7 @@ func TestJudge(t *testing.T) {
 				chosen, best, at := f1(r), 0.0, 0.0
 				for k := step(r.Floor) + 1; k < grid; k += 5 {
 					again := *r
-					again.Person, again.Persons, again.Rules = Persons(r.First, r.Clean, r.Pairs, float64(k)/grid, r.Floor)
+					again.Person, again.Persons, again.Rules = Persons(r.First, r.Clean, r.Pairs, float64(k)/grid, Least(float64(k)/grid, r.Floor, false))
 					if f := f1(&again); f > best {
 						best, at = f, float64(k)/grid
 					}

@@ -207,7 +207,7 @@ func (r *run) result(ctx context.Context, pairs []Pair, chosen Threshold, floor 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	res.Person, res.Persons, res.Rules = Persons(r.first, res.Clean, pairs, chosen.Score(), value(floor))
+	res.Person, res.Persons, res.Rules = Persons(r.first, res.Clean, pairs, chosen.Score(), Least(chosen.Score(), value(floor), r.weighed()))
 	return res, nil
 }
 
@@ -298,6 +298,9 @@ func (r *run) clean() []bool {
 	return clean
 }
 
+// weighed reports whether pairs are scored by their match weight.
+func (r *run) weighed() bool { return len(r.More)+len(r.Exact) > 0 }
+
 // likelySame gives records the same number that are not to pass for strangers to each
 // other at a threshold: those joined by any chain of pairs. With a threshold too high
 // persons fall apart, and their parts, taken for strangers, would hold the threshold up
@@ -310,7 +313,7 @@ func (r *run) likelySame(pairs []Pair, threshold, floor float64) []int32 {
 	for _, first := range same {
 		size[first]++
 	}
-	person, _, _ := Persons(r.first, r.clean(), pairs, threshold, floor)
+	person, _, _ := Persons(r.first, r.clean(), pairs, threshold, Least(threshold, floor, r.weighed()))
 	for i, first := range same {
 		if size[first] > mostChained {
 			same[i] = int32(len(same)) + person[i]

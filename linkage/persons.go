@@ -39,8 +39,21 @@ const mostRecords = 200
 // Nearer 0 it is worth more still on the noisiest sets, and begins to cost on the others.
 const mostAgainst = 1.0 / 64
 
-// atLeast is what a pair counts as at least, kept or not.
-func atLeast(threshold, floor float64) float64 { return max(floor, threshold-mostAgainst) }
+// mostWeighedAgainst is the same for weighed pairs (Evidence), whose score is laid out over
+// 80 bits of evidence: two and a half bits, odds of six to one. Weights say more fully what
+// speaks against a pair, so that more of it is let count. On a dirty borough of 5,000 the F1 of one
+// filter with an exact key, of three filters with one, and of three filters is .978 .992
+// .933 so; with mostAgainst .973 .993 .941; without a bound .978 .990 .922.
+const mostWeighedAgainst = 1.0 / 32
+
+// Least is what a pair counts as at least, kept or not: the floor that Persons is to be
+// given.
+func Least(threshold, floor float64, weighed bool) float64 {
+	if weighed {
+		return max(floor, threshold-mostWeighedAgainst)
+	}
+	return max(floor, threshold-mostAgainst)
+}
 
 // Persons joins records to persons.
 //
@@ -51,9 +64,9 @@ func atLeast(threshold, floor float64) float64 { return max(floor, threshold-mos
 // single strong pair then cannot glue two families together, as it does where
 // connected components are taken whole, and one weak pair does not keep a person
 // apart, as it does where all pairs must reach the threshold. A pair that was not
-// kept counts as if it stood at the floor, the most that it can have scored, and none counts
-// as less than mostAgainst under the threshold. Of groups equally alike, those with the
-// smallest records are joined first.
+// kept counts as if it stood at the floor, the most that it can have scored (see Least),
+// and none counts as less. Of groups equally alike, those with the smallest records are
+// joined first.
 //
 // Most persons are plain to see, whatever else there is (certain); what is left falls
 // into components that are worked on by themselves, side by side. How the joins of a
@@ -65,7 +78,6 @@ func atLeast(threshold, floor float64) float64 { return max(floor, threshold-mos
 // the floor, best first, each once. person gives each record's person, of n, numbered by
 // their first records.
 func Persons(records []int, clean []bool, pairs []Pair, threshold, floor float64) (person []int32, n int, rules RuleCounts) {
-	floor = atLeast(threshold, floor)
 	pairs = pairs[:sort.Search(len(pairs), func(i int) bool { return pairs[i].Score < floor })]
 	g := newGroups(records, clean, threshold, floor)
 	sets := g.certain(pairs)

@@ -128,7 +128,7 @@ func TestPersonsAreThoseOfTheDefinition(t *testing.T) {
 				pairs = append(pairs, Pair{a, b, floor + float64(rng.IntN(steps+1)*(24/steps))/64})
 			}
 		}
-		got, _, rules := Persons(records, clean, sortPairs(pairs), threshold, floor)
+		got, _, rules := Persons(records, clean, sortPairs(pairs), threshold, Least(threshold, floor, false))
 		for i := range pairs {
 			pairs[i].Score = max(pairs[i].Score, threshold-mostAgainst)
 		}

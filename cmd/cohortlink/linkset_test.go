@@ -248,7 +248,7 @@ func (h *hashedSet) link(t *testing.T) (auto, best quality.Point) {
 	}
 	persons := slices.Clone(r.Person)
 	points, err := quality.Sweep(r, thresholds, func(threshold float64) ([]int, error) {
-		person, n, _ := linkage.Persons(res.First, res.Clean, res.Pairs, threshold, res.Floor)
+		person, n, _ := linkage.Persons(res.First, res.Clean, res.Pairs, threshold, linkage.Least(threshold, res.Floor, res.Evidence != nil))
 		for i := range persons {
 			if persons[i] = n + i; i < len(person) {
 				persons[i] = int(person[i])

@@ -63,7 +63,7 @@ func (r *sizeRun) findStricter(persons *linkedPersons) (*stricter, error) {
 	if score <= l.Result.Score() {
 		return nil, usagef("%s is no stricter than the threshold of %s, which is %.3f", wanted, r.linked, l.Result.Score())
 	}
-	person, n, _ := linkage.Persons(l.Result.First, l.Result.Clean, l.Result.Pairs, score, l.Result.Floor)
+	person, n, _ := linkage.Persons(l.Result.First, l.Result.Clean, l.Result.Pairs, score, linkage.Least(score, l.Result.Floor, l.Result.Evidence != nil))
 	s.n = n
 	s.persons, err = persons.as(r.order, person, n)
 	return s, err

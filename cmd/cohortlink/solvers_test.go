@@ -27,7 +27,7 @@ func TestSolversOnPeople(t *testing.T) {
 	}
 	type solver = func(s *sweep, threshold float64) []int32
 	solvers := []solver{components, greedy, func(s *sweep, threshold float64) []int32 {
-		person, _, _ := linkage.Persons(s.first, s.clean, s.pairs, threshold, s.floor)
+		person, _, _ := linkage.Persons(s.first, s.clean, s.pairs, threshold, linkage.Least(threshold, s.floor, false))
 		return person
 	}}
 	t.Log("| set | auto | components | greedy | average | components, at its best | greedy | average |")

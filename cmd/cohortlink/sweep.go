@@ -19,6 +19,7 @@ type sweep struct {
 	pairs     []linkage.Pair
 	threshold float64
 	floor     float64
+	weighed   bool  // scores are match weights
 	entity    []int // of each record by number, and then of rows that were set aside
 	party     []int
 }
@@ -30,7 +31,7 @@ func readSweep(linked, maps string, entities map[string][]int) (*sweep, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sweep{first: []int{0}, threshold: m.Threshold.Score, floor: m.Floor}
+	s := &sweep{first: []int{0}, threshold: m.Threshold.Score, floor: m.Floor, weighed: m.Evidence != nil}
 	number := map[string]int32{} // of each record ID
 	var asideEntity, asideParty []int
 	for i, p := range m.Parties {
@@ -112,7 +113,7 @@ func (s *sweep) points(within bool) ([]quality.Point, error) {
 	}
 	persons := make([]int, len(s.entity))
 	return quality.Sweep(quality.Records{Entity: s.entity, Party: s.party, Within: within}, thresholds, func(t float64) ([]int, error) {
-		person, n, _ := linkage.Persons(s.first, s.clean, s.pairs, t, s.floor)
+		person, n, _ := linkage.Persons(s.first, s.clean, s.pairs, t, linkage.Least(t, s.floor, s.weighed))
 		for i := range persons {
 			// A row that was set aside is a person of its own.
 			if persons[i] = n + i; i < len(person) {
