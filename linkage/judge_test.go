@@ -43,7 +43,7 @@ func TestCalibrate(t *testing.T) {
 		joined   float64
 	}{
 		{[]float64{1800, 1400, 1200, 1100, 1050}, 1},                // as many as expected
-		{[]float64{1320, 1160, 1080, 1040, 1020}, 0.4},              // two in five
+		{[]float64{1560, 1280, 1140, 1070, 1035}, 0.7},              // seven in ten
 		{[]float64{1100, 1050, 1025, 1012.5, 1006.25}, leastJoined}, // one in eight, which is not believed
 		{[]float64{1000, 1000, 1000, 1000, 1000}, leastJoined},      // none
 		{[]float64{1350, 1150, 1050, 1040, 1035}, 0.5},              // half of them: the steeper of two slopes
