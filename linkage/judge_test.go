@@ -46,7 +46,7 @@ func TestCalibrate(t *testing.T) {
 		{[]float64{1560, 1280, 1140, 1070, 1035}, 0.7},              // seven in ten
 		{[]float64{1100, 1050, 1025, 1012.5, 1006.25}, leastJoined}, // one in eight, which is not believed
 		{[]float64{1000, 1000, 1000, 1000, 1000}, leastJoined},      // none
-		{[]float64{1350, 1150, 1050, 1040, 1035}, 0.5},              // half of them: the steeper of two slopes
+		{[]float64{1480, 1240, 1080, 1070, 1065}, 2.0 / 3},          // two in three: the steepest of three slopes
 		{[]float64{9000, 5000, 3000, 2000, 1500}, 1},                // more than expected: true pairs, for all that is known
 	} {
 		null := &nullModel{total: 1000}
