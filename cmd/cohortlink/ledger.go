@@ -147,9 +147,10 @@ func (r *release) open() error {
 	return nil
 }
 
-// protect turns counts into a release that is safe beside the earlier ones.
-func (r *release) protect(persons *cohort.Persons, rule cohort.Rule, o cohort.Options) (*cohort.Release, error) {
-	if err := r.settleNoise(&o, rule); err != nil {
+// protect turns counts into a release that is safe beside the earlier ones, the first so
+// many of the ledger.
+func (r *release) protect(persons *cohort.Persons, rule cohort.Rule, o cohort.Options, after int) (*cohort.Release, error) {
+	if err := r.settleNoise(&o, rule, after); err != nil {
 		return nil, err
 	}
 	meter := r.app.ui.meter("protect the counts", "hidden figures")

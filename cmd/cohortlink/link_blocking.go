@@ -59,6 +59,8 @@ func methodInWords(method string) string {
 func roughly(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	switch {
+	case d < 3*time.Second/2:
+		return "a second"
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%.0f seconds", d.Seconds())
 	case d < 2*time.Hour:
