@@ -42,7 +42,7 @@ func (f *FiltersFile) SplitHouseholds() (persons, homes *FiltersFile) {
 	p, h := *f, *f
 	p.Manifest.Filters, h.Manifest.Filters = f.Manifest.Filters[:filters], f.Manifest.Filters[filters:]
 	p.Manifest.Exact, h.Manifest.Exact = f.Manifest.Exact[:exact], f.Manifest.Exact[exact:]
-	p.Bits, h.Bits = f.Bits[:filters], f.Bits[filters:]
+	p.Bits, h.Bits = f.Bits[:filters:filters], slices.Clone(f.Bits[filters:]) // so that either can be let go of alone
 	p.Exact, h.Exact = f.Exact[:exact], f.Exact[exact:]
 	p.Manifest.HouseholdExact = nil
 	h.Manifest.Needs, h.Needs = nil, nil

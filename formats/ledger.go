@@ -320,6 +320,9 @@ func (m *LinkedManifest) Linkage() string {
 	fmt.Fprintf(h, "cohortlink linkage 1\n%s\n%s\n%d %d\n", m.Project, m.Threshold.Value, m.Persons, m.Records)
 	for _, p := range m.Parties {
 		fmt.Fprintf(h, "%s %s\n", p.Name, p.Run)
+		for _, b := range p.Batches {
+			fmt.Fprintf(h, "%s %s\n", p.Name, b.Run)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

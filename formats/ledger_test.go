@@ -194,6 +194,16 @@ func TestLedgerEntryOfRelease(t *testing.T) {
 	}
 }
 
+// A batch more is another linkage, though the counts are as they were.
+func TestLinkageNamesBatches(t *testing.T) {
+	one := &LinkedManifest{Project: "p", Persons: 5, Records: 9, Parties: []LinkedParty{{Name: "a", Run: "1", Batches: []LinkedBatch{{Run: "2"}}}}}
+	other := *one
+	other.Parties = []LinkedParty{{Name: "a", Run: "1", Batches: []LinkedBatch{{Run: "3"}}}}
+	if one.Linkage() == other.Linkage() {
+		t.Error("two linkages have one name")
+	}
+}
+
 // Releases with noise are written down with what they took, come out again as they were
 // drawn, and are no certain knowledge of anybody.
 func TestLedgerNoise(t *testing.T) {

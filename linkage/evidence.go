@@ -195,7 +195,7 @@ func (r *run) settle(ctx context.Context, c *candidates, m *model, v *rivals, co
 		kept++
 	}
 	e := c.evidence(m, expected, pairs, order, kept)
-	chosen, _ = r.refine(s, pairs[:kept], chosen, null, floor, choose)
+	chosen, _ = r.refine(ctx, s, pairs[:kept], chosen, null, floor, choose)
 	res, err := r.result(ctx, pairs[:kept], chosen, floor, compared)
 	if err != nil {
 		return nil, err

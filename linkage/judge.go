@@ -52,15 +52,22 @@ const (
 func (r *run) newJudge(ctx context.Context, null *nullModel, pairs []Pair, floor overlap.Ratio) *judge {
 	j := &judge{run: r, null: null, pairs: pairs, floor: value(floor), accepted: map[int]float64{}, joined: 1, truePairs: null.total}
 	var steps []int
-	for k := step(value(floor)); k <= grid && ctx.Err() == nil; k += judgeStep {
+	for k := step(value(floor)); k <= grid; k += judgeStep {
 		if null.wrong[k] > mostWrong*null.total {
 			continue
 		}
 		steps = append(steps, k)
-		j.count(k)
 		if null.wrong[k] <= trifle*null.total {
 			break
 		}
+	}
+	for i, k := range steps {
+		if ctx.Err() != nil {
+			steps = steps[:i]
+			break
+		}
+		r.progress("persons", uint64(i), uint64(len(steps)))
+		j.count(k)
 	}
 	if len(r.parties) > 2 && slices.Contains(r.clean(), true) {
 		j.calibrate(steps)

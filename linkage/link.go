@@ -43,8 +43,8 @@ type Options struct {
 	Blocking Blocking // which pairs are compared (block.go)
 	Workers  int      // 0: one for each core
 	MaxPairs int      // candidate pairs kept at most; 0: DefaultMaxPairs
-	// Progress is told the pairs compared so far, from any goroutine, about ten times
-	// a second or less. May be nil.
+	// Progress is told how far a stage is: "sample", "compare", or "persons", from any
+	// goroutine. May be nil.
 	Progress func(stage string, done, total uint64)
 }
 
@@ -156,7 +156,7 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	auto, null = r.refine(sample, pairs, auto, null, floor, choose)
+	auto, null = r.refine(ctx, sample, pairs, auto, null, floor, choose)
 	switch judge := r.newJudge(ctx, null, pairs, floor); {
 	case !chosen.Auto:
 		chosen = judge.at(chosen.Ratio)
@@ -177,11 +177,14 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 // refine chooses the threshold again where a party may hold a person twice. The first
 // estimate had to guess which records are the same person again; now that there are
 // pairs, and so persons, it need not.
-func (r *run) refine(s *sample, pairs []Pair, chosen Threshold, null *nullModel, floor overlap.Ratio, choose func(*nullModel) Threshold) (Threshold, *nullModel) {
+func (r *run) refine(ctx context.Context, s *sample, pairs []Pair, chosen Threshold, null *nullModel, floor overlap.Ratio, choose func(*nullModel) Threshold) (Threshold, *nullModel) {
 	if !r.hasDuplicates() || chosen.Nothing || chosen.Score() < value(floor) {
 		return chosen, null
 	}
 	for range refinements {
+		if ctx.Err() != nil {
+			break
+		}
 		better := newNullModel(s, r.likelySame(pairs, chosen.Score(), value(floor)))
 		next := choose(better)
 		if next.Nothing || next.Score() < value(floor) {

@@ -355,6 +355,18 @@ func TestLinkRefuses(t *testing.T) {
 	if _, err := Link(ctx, w.parties, Options{Length: worldBits}); err != context.Canceled {
 		t.Errorf("cancelled: error %v", err)
 	}
+	// In the middle of forming persons too, of which it tells.
+	ctx, cancel = context.WithCancel(context.Background())
+	told := 0
+	o := Options{Length: worldBits, Progress: func(stage string, _, _ uint64) {
+		if stage == "persons" {
+			told++
+			cancel()
+		}
+	}}
+	if _, err := Link(ctx, w.parties, o); err != context.Canceled || told != 1 {
+		t.Errorf("cancelled when told %d times that persons are formed: error %v", told, err)
+	}
 }
 
 // Average linkage does not let one strong pair glue two families together, and

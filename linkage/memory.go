@@ -35,10 +35,11 @@ func (e *MemoryError) Error() string {
 }
 
 // MostPairs is how many candidate pairs may be held so that linking the parties takes no
-// more than memory bytes: o.MaxPairs at most. With less than enough bytes they are so few that
-// the floor rises, and with it can what is chosen and who is joined. It is a *MemoryError
-// where there would be too few for the links.
-func MostPairs(parties []Party, o Options, memory int64) (pairs int, enough int64, err error) {
+// more than memory bytes, of which those beside are for what else is held: o.MaxPairs at
+// most. With less than enough bytes they are so few that the floor rises, and with it can
+// what is chosen and who is joined. It is a *MemoryError where there would be too few for
+// the links.
+func MostPairs(parties []Party, o Options, memory, beside int64) (pairs int, enough int64, err error) {
 	most := int64(o.MaxPairs)
 	if most <= 0 {
 		most = DefaultMaxPairs
@@ -65,7 +66,7 @@ func MostPairs(parties []Party, o Options, memory int64) (pairs int, enough int6
 	if workers <= 0 {
 		workers = int64(runtime.GOMAXPROCS(0))
 	}
-	held := bytesFixed + records*(bytesRecord+bytesWorker*workers+8*copies*words+48*int64(len(o.Exact)))
+	held := bytesFixed + beside + records*(bytesRecord+bytesWorker*workers+8*copies*words+48*int64(len(o.Exact)))
 	needed := held + pair*pairsOfRecord*records
 	if needed > memory {
 		return 0, 0, &MemoryError{int(records), needed, memory}

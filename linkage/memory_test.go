@@ -8,7 +8,7 @@ func TestMostPairs(t *testing.T) {
 	o := Options{Length: 1024, MaxPairs: 1 << 30, Workers: 2}
 	last := 0
 	for _, mib := range []int64{600, 1024, 2048, 4096} {
-		most, enough, err := MostPairs(parties, o, mib<<20)
+		most, enough, err := MostPairs(parties, o, mib<<20, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -20,11 +20,15 @@ func TestMostPairs(t *testing.T) {
 		}
 		last = most
 	}
+	alone, _, _ := MostPairs(parties, o, 4<<30, 0)
+	if beside, _, err := MostPairs(parties, o, 4<<30, 1<<30); err != nil || beside > alone-1<<30/BytesPerPair/2 {
+		t.Errorf("%d pairs (%v) with a GiB taken for other things, and %d without", beside, err, alone)
+	}
 	o.MaxPairs = 1000
-	if most, _, err := MostPairs(parties, o, 4<<30); most != 1000 || err != nil {
+	if most, _, err := MostPairs(parties, o, 4<<30, 0); most != 1000 || err != nil {
 		t.Errorf("%d pairs (%v), want the thousand asked for", most, err)
 	}
-	if _, _, err := MostPairs(parties, o, 200<<20); err == nil {
+	if _, _, err := MostPairs(parties, o, 200<<20, 0); err == nil {
 		t.Error("half a million records fit into 200 MiB")
 	}
 }

@@ -322,6 +322,9 @@ func TestPreviousWeighsAlike(t *testing.T) {
 		if !slices.Equal(r.Pairs, whole.Pairs) || !slices.Equal(r.Person, whole.Person) || r.Persons != whole.Persons || r.Floor != whole.Floor {
 			t.Errorf("%+v: %d pairs and %d persons with an earlier linkage, %d and %d without", s, len(r.Pairs), r.Persons, len(whole.Pairs), whole.Persons)
 		}
+		if p := r.Plan; p.Method != BlockNone || p.Pairs != r.Compared/2 {
+			t.Errorf("%+v: the plan is %+v, where every pair of %d was compared by two filters", s, p, r.Compared/2)
+		}
 		if !slices.Equal(r.Evidence.Weight, whole.Evidence.Weight) || !slices.EqualFunc(r.Evidence.Outcomes, whole.Evidence.Outcomes, slices.Equal) || !reflect.DeepEqual(r.Evidence.Weighing, previous.Evidence.Weighing) {
 			t.Errorf("%+v: pairs are weighed otherwise", s)
 		}

@@ -107,7 +107,13 @@ func linkMoreEvidence(ctx context.Context, layers []*run, parties []Party) (*Res
 	m.pairs = first.comparable()
 	rivals := c.rivals(first)
 	m.matches = c.matches(m, rivals)
-	return first.settle(ctx, c, m, rivals, compared)
+	res, err := first.settle(ctx, c, m, rivals, compared)
+	if err != nil {
+		return nil, err
+	}
+	res.Plan = unblocked(first.allPairs()).Plan
+	res.Plan.Asked = first.Blocking.Method != ""
+	return res, nil
 }
 
 // recall finds the pairs that the earlier linkage has among the candidates, which must be

@@ -122,7 +122,7 @@ func (r *cohortRun) run() error {
 	for i, name := range r.to {
 		given = append(given, cohort.Given{Party: name, Where: condition.String(), Count: distinct(links[i].Persons)})
 	}
-	rel, err := r.protect(persons.all, rule, cohort.Options{QuestionsOnly: true, Questions: []cohort.Question{{Where: condition.String()}}, Given: given, Earlier: r.book.Earlier(r.manifest.Linkage())})
+	rel, err := r.protect(persons.all, rule, cohort.Options{QuestionsOnly: true, Questions: []cohort.Question{{Where: condition.String()}}, Given: given, Earlier: r.book.Earlier(r.manifest.Linkage())}, len(r.book.Entries))
 	if err != nil {
 		return err
 	}

@@ -147,9 +147,10 @@ func (r *release) open() error {
 	return nil
 }
 
-// protect turns counts into a release that is safe beside the earlier ones.
-func (r *release) protect(persons *cohort.Persons, rule cohort.Rule, o cohort.Options) (*cohort.Release, error) {
-	if err := r.settleNoise(&o, rule); err != nil {
+// protect turns counts into a release that is safe beside the earlier ones, the first so
+// many of the ledger.
+func (r *release) protect(persons *cohort.Persons, rule cohort.Rule, o cohort.Options, after int) (*cohort.Release, error) {
+	if err := r.settleNoise(&o, rule, after); err != nil {
 		return nil, err
 	}
 	meter := r.app.ui.meter("protect the counts", "hidden figures")
@@ -260,7 +261,7 @@ func tellLedger(u *ui, book *formats.Ledger, asJSON bool) error {
 		u.resultf("of the privacy budget of %s, %s is spent\n", budget, spent)
 	}
 	for _, l := range lines {
-		u.resultf("%3d  %s  %-7s  rule %s, %s, %s\n", l.Number, l.Made, l.Kind, l.Rule, partiesText(len(l.Parties)), plural(l.Figures, "figure"))
+		u.resultf("%3d  %s  %-7s  rule %s, %s, %s\n", l.Number, l.Made, l.Kind, l.Rule, parties(len(l.Parties)), plural(l.Figures, "figure"))
 		if l.Noise != nil {
 			u.resultf("     with noise of epsilon %s\n", l.Noise.Epsilon)
 		}
@@ -295,11 +296,4 @@ func questionText(name, where, by string) string {
 		s = fmt.Sprintf("%q: %s", name, s)
 	}
 	return s
-}
-
-func partiesText(n int) string {
-	if n == 1 {
-		return "1 party"
-	}
-	return fmt.Sprintf("%d parties", n)
 }

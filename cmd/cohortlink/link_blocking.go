@@ -59,6 +59,8 @@ func methodInWords(method string) string {
 func roughly(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	switch {
+	case d < 3*time.Second/2:
+		return "a second"
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%.0f seconds", d.Seconds())
 	case d < 2*time.Hour:
@@ -128,7 +130,7 @@ func (l *linkRun) tellBlocking(m *formats.LinkedManifest) {
 	}
 	how := ""
 	for _, f := range b.LSH {
-		how += fmt.Sprintf("; filter %s: %d places, %s", f.Filter, f.Places, plural(f.Tables, "table"))
+		how += fmt.Sprintf("; filter %s: %s, %s", f.Filter, plural(f.Places, "place"), plural(f.Tables, "table"))
 	}
 	l.app.ui.resultf("blocking   %s%s: %s of all pairs compared, %s of the links expected lost\n", b.Method, how, ofHundred(float64(m.Compared)/float64(max(b.Pairs, 1))), ofHundred(*b.Loss))
 }

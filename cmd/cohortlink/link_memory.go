@@ -34,15 +34,31 @@ func (l *linkRun) limitMemory() (end func(), err error) {
 
 // fit bounds the candidate pairs by the memory that there is, and says so where that counts.
 func (l *linkRun) fit(parties []linkage.Party, o *linkage.Options) error {
-	most, enough, err := linkage.MostPairs(parties, *o, l.memory)
+	most, enough, err := linkage.MostPairs(parties, *o, l.memory, l.homesMemory())
 	if err != nil {
 		return err
 	}
 	if l.memory < enough {
 		l.app.ui.warnf("--memory leaves room for %s, fewer than are kept otherwise, which may change what records are joined; with --memory %d it would not", plural(most, "candidate pair"), (enough+1<<20-1)>>20)
 	}
-	o.MaxPairs = most
+	o.MaxPairs, l.maxPairs = most, most
 	return nil
+}
+
+// homesMemory is what households add to the most that is held at once, in bytes: filters as
+// they were read; in the order of records; and, once the linkage has let go of its own two
+// copies, three times more.
+func (l *linkRun) homesMemory() (n int64) {
+	const copies = 3
+	for _, f := range l.homes {
+		for _, of := range f.Bits {
+			n += copies * 8 * int64(len(of))
+		}
+		for _, of := range f.Exact {
+			n += copies * int64(len(linkage.ExactKey{})) * int64(len(of))
+		}
+	}
+	return n
 }
 
 // letGo lets go of filters that the linkage has its own copies of.

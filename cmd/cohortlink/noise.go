@@ -47,10 +47,10 @@ func (n *noising) ask(p *formats.Project) error {
 }
 
 // settleNoise finds out whether a release may be made with the noise that was asked for,
-// or without any, and puts the noise into its options. Members that are given out are
-// known exactly, so that a cohort has none.
-func (r *release) settleNoise(o *cohort.Options, rule cohort.Rule) error {
-	with, without := r.book.Noisy(len(r.book.Entries))
+// or without any, after so many of the ledger, and puts the noise into its options. Members
+// that are given out are known exactly, so that a cohort has none.
+func (r *release) settleNoise(o *cohort.Options, rule cohort.Rule, after int) error {
+	with, without := r.book.Noisy(after)
 	if len(o.Given) > 0 || r.noise.epsilon == 0 {
 		if (with > 0 || r.noise.epsilon != 0) && r.accept == "" {
 			what := "counts"

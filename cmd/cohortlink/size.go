@@ -209,7 +209,7 @@ func (r *sizeRun) count(persons *cohort.Persons, rule cohort.Rule, o cohort.Opti
 	if at != nil {
 		linkage, threshold = at.linkage(r.manifest), at.score()
 	}
-	try := func(entries []formats.LedgerEntry) (*cohort.Release, formats.LedgerEntry, error) {
+	try := func(entries []formats.LedgerEntry, after int) (*cohort.Release, formats.LedgerEntry, error) {
 		o := o
 		for _, e := range entries {
 			if e.Noise != nil {
@@ -219,7 +219,7 @@ func (r *sizeRun) count(persons *cohort.Persons, rule cohort.Rule, o cohort.Opti
 			seen.Beside = at != nil && e.Threshold == "" && e.Manifest == r.manifest.Digest()
 			o.Earlier = append(o.Earlier, seen)
 		}
-		rel, err := r.protect(persons, rule, o)
+		rel, err := r.protect(persons, rule, o, after)
 		if err != nil {
 			return nil, formats.LedgerEntry{}, err
 		}
@@ -234,11 +234,11 @@ func (r *sizeRun) count(persons *cohort.Persons, rule cohort.Rule, o cohort.Opti
 		if old.Manifest != r.manifest.Digest() || old.Threshold != threshold || old.Rule.Name != rule.Name || !slices.Equal(questionsOf(old), o.Questions) {
 			continue
 		}
-		if rel, e, err := try(r.book.Entries[:k]); err == nil && r.book.Same(e) == k+1 {
+		if rel, e, err := try(r.book.Entries[:k], k); err == nil && r.book.Same(e) == k+1 {
 			return rel, e, nil
 		}
 	}
-	return try(append(slices.Clone(r.book.Entries), before...))
+	return try(append(slices.Clone(r.book.Entries), before...), len(r.book.Entries))
 }
 
 func questionsOf(e formats.LedgerEntry) []cohort.Question {

@@ -3,7 +3,6 @@ package audit
 import (
 	"fmt"
 	"math"
-	"slices"
 )
 
 // What is thought of the outcome of attacks. A pass is the rarest of the grades, and has
@@ -260,10 +259,4 @@ func seedInterval(shares []float64, tried int) (low, high float64) {
 
 func rangeText(low, high float64) string {
 	return fmt.Sprintf("%.1f to %.1f", 100*low, 100*high)
-}
-
-// Baseline are the attacks worth running on plain filters, to see how strong they are on
-// these people: all that a profile is judged by.
-func Baseline() []Attack {
-	return slices.DeleteFunc(Attacks(), func(a Attack) bool { return a.Name == Dictionary })
 }
