@@ -107,7 +107,12 @@ func linkMoreEvidence(ctx context.Context, layers []*run, parties []Party) (*Res
 	m.pairs = first.comparable()
 	rivals := c.rivals(first)
 	m.matches = c.matches(m, rivals)
-	return first.settle(ctx, c, m, rivals, compared)
+	res, err := first.settle(ctx, c, m, rivals, compared)
+	if err != nil {
+		return nil, err
+	}
+	res.blocked(unblocked(first.allPairs()), nil, nil)
+	return res, nil
 }
 
 // recall finds the pairs that the earlier linkage has among the candidates, which must be
