@@ -328,6 +328,9 @@ func TestPreviousWeighsAlike(t *testing.T) {
 		if !slices.Equal(r.Evidence.Weight, whole.Evidence.Weight) || !slices.EqualFunc(r.Evidence.Outcomes, whole.Evidence.Outcomes, slices.Equal) || !reflect.DeepEqual(r.Evidence.Weighing, previous.Evidence.Weighing) {
 			t.Errorf("%+v: pairs are weighed otherwise", s)
 		}
+		if r.Plan.Method != BlockNone || r.Plan.Pairs == 0 {
+			t.Errorf("%+v: the plan is %+v, want one that compares every pair", s, r.Plan)
+		}
 		compared := func(old []Party) uint64 {
 			again := o
 			again.Previous = nobody

@@ -26,7 +26,7 @@ func (l *linkRun) limitMemory() (end func(), err error) {
 		}
 	}
 	if size+mappedProgram > l.memory {
-		return nil, errorf("the files are %s alone, and --memory allows %s\ngive a larger --memory: several times what the files are", mebibytes(size), mebibytes(l.memory))
+		return nil, errorf("the files (%s) and the program (%s) alone do not fit into --memory %d\ngive a larger --memory: the program, and several times what the files are", mebibytes(size), mebibytes(mappedProgram), l.memory>>20)
 	}
 	before := debug.SetMemoryLimit(max(l.memory-mappedProgram, 1))
 	return func() { debug.SetMemoryLimit(before) }, nil

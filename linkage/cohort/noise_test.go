@@ -506,7 +506,7 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 // The words for a rule do not say of a release with noise what is not so.
 func TestNoiseSays(t *testing.T) {
 	rel := withNoise(t, boroughPersons(t), 500, 3)
-	if s := rel.Says(); s != "Counts that are below 8 with their noise are hidden, and those that cannot be told from 0; all others are rounded to the nearest 5." {
+	if s := rel.Says(); s != "counts that are below 8 with their noise are hidden, and those that cannot be told from 0; all others are rounded to the nearest 5." {
 		t.Error(s)
 	}
 }

@@ -219,9 +219,9 @@ func (r *Release) Says() string {
 	}
 	var b strings.Builder
 	if r.rule.Least > 1 {
-		fmt.Fprintf(&b, "Counts that are below %d with their noise are hidden, and those that cannot be told from 0", r.rule.Least)
+		fmt.Fprintf(&b, "counts that are below %d with their noise are hidden, and those that cannot be told from 0", r.rule.Least)
 	} else {
-		b.WriteString("Counts that cannot be told from 0 for their noise are hidden")
+		b.WriteString("counts that cannot be told from 0 for their noise are hidden")
 	}
 	if r.rule.Base > 1 {
 		fmt.Fprintf(&b, "; all others are rounded to the nearest %d", r.rule.Base)
