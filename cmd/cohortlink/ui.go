@@ -139,8 +139,7 @@ const (
 )
 
 func (u *ui) meter(what, unit string) *meter {
-	now := time.Now()
-	return &meter{u: u, what: what, unit: unit, start: now, last: now}
+	return &meter{u: u, what: what, unit: unit}
 }
 
 // set tells how much is done. It may be called from any goroutine.
@@ -151,6 +150,9 @@ func (m *meter) set(done, total uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
+	if m.start.IsZero() { // a stage after others takes none of their time
+		m.start, m.last = now, now
+	}
 	if !m.u.terminal {
 		if now.Sub(m.last) >= lineEvery && total > 0 {
 			m.last = now
