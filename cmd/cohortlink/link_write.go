@@ -1,8 +1,6 @@
 package main
 
 import (
-	"cohortlink/formats"
-	"cohortlink/linkage"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -10,6 +8,9 @@ import (
 	"io"
 	"path"
 	"slices"
+
+	"cohortlink/formats"
+	"cohortlink/linkage"
 )
 
 // linkedWriter writes the linked folder.
