@@ -101,6 +101,9 @@ func attachCSV(in *inputFile, o ExtractOptions, out *firstError, columns []Attac
 	if err := checkAttach(c.head, columns); err != nil {
 		return digest, err
 	}
+	if c.blank > 0 {
+		w.named = len(c.head)
+	}
 	cells := make([]string, len(columns))
 	for i, c := range columns {
 		cells[i] = c.Column
@@ -134,7 +137,10 @@ type csvAttacher struct {
 	w         io.Writer
 	text      textEncoding
 	delimiter byte
-	added     []byte
+	// named is how many columns have a name, where columns without one stand behind them: the new cells go between, so that
+	// the file still reads as an extract. 0 is a file in which every column has a name.
+	named int
+	added []byte
 }
 
 func (a *csvAttacher) bytes(p []byte) error {
@@ -142,9 +148,10 @@ func (a *csvAttacher) bytes(p []byte) error {
 	return err
 }
 
-// record writes a record and the cells behind it, quoted if the cell before them is, or if they have to be.
+// record writes a record and the cells more, quoted if the cell before them is, or if they have to be.
 func (a *csvAttacher) record(rec csvRecord, cells []string) error {
-	last := rec.quoted && rec.fault == "" && bytes.HasSuffix(rec.raw, []byte{'"'})
+	cut := a.behindNamed(rec)
+	last := rec.quoted && rec.fault == "" && bytes.HasSuffix(rec.raw[:cut], []byte{'"'})
 	a.added = a.added[:0]
 	for _, cell := range cells {
 		if !utf8.ValidString(cell) || strings.IndexByte(cell, 0) >= 0 {
@@ -160,10 +167,30 @@ func (a *csvAttacher) record(rec csvRecord, cells []string) error {
 			a.added = append(a.added, cell...)
 		}
 	}
-	for _, part := range [][]byte{rec.raw, a.added, rec.end} {
+	for _, part := range [][]byte{rec.raw[:cut], a.added, rec.raw[cut:], rec.end} {
 		if err := a.bytes(part); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// behindNamed is where in a record the new cells go: behind the last column with a name. In a record whose quoting is
+// wrong, or that has fewer cells, it is the end.
+func (a *csvAttacher) behindNamed(rec csvRecord) int {
+	if a.named == 0 || rec.fault != "" {
+		return len(rec.raw)
+	}
+	quoted, ends := false, 0
+	for i, b := range rec.raw {
+		switch {
+		case b == '"': // where the quoting is sound, one inside a cell is doubled
+			quoted = !quoted
+		case b == a.delimiter && !quoted:
+			if ends++; ends == a.named {
+				return i
+			}
+		}
+	}
+	return len(rec.raw)
 }

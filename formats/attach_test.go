@@ -33,9 +33,10 @@ func TestAttachCSV(t *testing.T) {
 	}{
 		{"plain", "a,b\n1,2\n", "a,b,person_id\n1,2,P1\n", ExtractOptions{}},
 		{"no line end", "a,b\n1,2", "a,b,person_id\n1,2,P1", ExtractOptions{}},
+		{"columns without a name behind", "a,b, ,\n1,2,,\n\"3,\",\"4\"\"\",\"\",\n5,6,7,\n8,9\n10,x\"y,,\n", "a,b,person_id, ,\n1,2,P1,,\n\"3,\",\"4\"\"\",\"P2\",\"\",\n5,6,P3,7,\n8,9,P4\n10,x\"y,,,P5\n", ExtractOptions{}},
 		{"crlf, blank lines", "\r\na;b\r\n\r\n1;2\r\n\r\n", "\r\na;b;person_id\r\n\r\n1;2;P1\r\n\r\n", ExtractOptions{}},
 		{"converted twice", "a,b\r\r\n1,\"2\"\r\r\n", "a,b,person_id\r\r\n1,\"2\",\"P1\"\r\r\n", ExtractOptions{}},
-		{"columns once in use", "a,b,,\n1,2,,\n", "a,b,,,person_id\n1,2,,,P1\n", ExtractOptions{}},
+		{"columns once in use", "a,b,,\n1,2,,\n", "a,b,person_id,,\n1,2,P1,,\n", ExtractOptions{}},
 		{"cr", "a\tb\r1\t2\r", "a\tb\tperson_id\r1\t2\tP1\r", ExtractOptions{}},
 		{"quoted as before", "\"a\",\"b\"\n1,\"2\"\n\"1\",2\n", "\"a\",\"b\",\"person_id\"\n1,\"2\",\"P1\"\n\"1\",2,P2\n", ExtractOptions{}},
 		{"lines in cells", "a,b\n\"1\n\",\"x\r\ny\"\n", "a,b,person_id\n\"1\n\",\"x\r\ny\",\"P1\"\n", ExtractOptions{}},
