@@ -46,10 +46,10 @@ func drawPositions(s *stream, k int, mask uint32, pattern []uint64, told func(po
 	}
 }
 
-func (b *bloomFilter) encoder() encoder {
+func (b *bloomFilter) encoder(kept *NoiseSecret) encoder {
 	e := &bloomEncoder{tellers: tellers(b.banks)}
 	if b.harden != nil {
-		e.harden, e.bits = b.harden.worker(), make([]uint64, b.words)
+		e.harden, e.bits = b.harden.worker(kept), make([]uint64, b.words)
 	}
 	return e
 }
@@ -65,9 +65,12 @@ type bloomEncoder struct {
 // then loaded and stored once for all of them.
 const atOnce = 4
 
-func (e *bloomEncoder) begin() {
+func (e *bloomEncoder) begin(id *RecordID) {
 	clear(e.bits)
 	e.wait = e.wait[:0]
+	if e.harden != nil {
+		e.harden.begin(id)
+	}
 }
 
 func (e *bloomEncoder) add(field int, t *tokenList, dst []uint64) {

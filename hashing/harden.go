@@ -3,7 +3,6 @@ package hashing
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"io"
 	"math"
 	"math/bits"
 )
@@ -27,8 +26,9 @@ import (
 type hardening struct {
 	fold   int
 	rule90 bool
-	place  []uint32 // balance: where each bit goes, then where its negation does; nil without
-	noise  []bool   // the binary digits of F after the point, without trailing zeros; nil without
+	place  []uint32                  // balance: where each bit goes, then where its negation does; nil without
+	noise  []bool                    // the binary digits of F after the point, without trailing zeros; nil without
+	keep   func(*NoiseSecret) []byte // the key of noise that persists
 }
 
 // newHardening returns nil for a filter without any.
@@ -39,6 +39,7 @@ func newHardening(f *Filter, key *Key) *hardening {
 	}
 	if f.Noise > 0 {
 		h.noise = binaryDigits(f.Noise)
+		h.keep = func(n *NoiseSecret) []byte { return n.key(key, f) }
 	}
 	if h.fold == 0 && !h.rule90 && h.place == nil && h.noise == nil {
 		return nil
@@ -90,20 +91,34 @@ func binaryDigits(f float64) []bool {
 type hardener struct {
 	of      *hardening
 	scratch []uint64
-	random  io.Reader // of noise
-	pool    []byte    // read from it
-	unused  []byte    // what is left of the pool
+	pool    []byte  // of randomness for noise that is fresh
+	unused  []byte  // what is left of it, or of the record's stream
+	record  *stream // of noise that persists; nil where there is no secret for it
+	fresh   bool    // is the noise of the record at hand
 }
 
-func (h *hardening) worker() *hardener {
-	w := &hardener{of: h}
+// worker returns a hardener. With a secret, the noise of a record that has an ID persists.
+func (h *hardening) worker(kept *NoiseSecret) *hardener {
+	w := &hardener{of: h, fresh: true}
 	if h.noise != nil {
-		// From the system itself, fresh for every record: never from a seed, which would put
-		// the same noise on each, and never from the values, which would put it on each copy
-		// of a value.
-		w.random, w.pool = rand.Reader, make([]byte, 8<<10)
+		w.pool = make([]byte, 8<<10)
+		if kept != nil {
+			s := newStream(h.keep(kept))
+			w.record = &s
+		}
 	}
 	return w
+}
+
+// begin begins a record; id is nil where its noise is to be fresh.
+func (h *hardener) begin(id *RecordID) {
+	kept := h.record != nil && id != nil
+	if kept || !h.fresh {
+		h.unused = nil // nothing of one record's stream may reach another
+	}
+	if h.fresh = !kept; kept {
+		h.record.start(id[:])
+	}
 }
 
 // apply hardens bits, which it changes, into dst.
@@ -169,13 +184,18 @@ func (h *hardener) noise(dst []uint64) {
 	}
 }
 
-// word returns 64 random bits, none of them ever given before.
+// word returns 64 random bits: the next of the record's stream where its noise persists, and
+// otherwise such as were never given before, from the system itself: never from a seed,
+// which would put the same noise on each record, and never from the values, which would put
+// it on each copy of a value.
 func (h *hardener) word() uint64 {
-	if len(h.unused) == 0 {
-		if _, err := io.ReadFull(h.random, h.pool); err != nil {
-			panic("hashing: no randomness for noise: " + err.Error()) // crypto/rand does not fail
-		}
+	switch {
+	case len(h.unused) > 0:
+	case h.fresh:
+		rand.Read(h.pool) // does not fail
 		h.unused = h.pool
+	default:
+		h.unused = h.record.next()
 	}
 	x := binary.LittleEndian.Uint64(h.unused)
 	h.unused = h.unused[8:]

@@ -44,7 +44,7 @@ func TestHardeningByDefinition(t *testing.T) {
 			}
 			want = turned
 		}
-		w := h.worker()
+		w := h.worker(nil)
 		w.apply(words, dst)
 		if !f.Balance {
 			for i, bit := range want {

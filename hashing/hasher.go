@@ -26,7 +26,7 @@ const maxText = 256
 // behind function values, for the reason given at Key.
 type Hasher struct {
 	words  int
-	worker func() *worker
+	worker func(*NoiseSecret) *worker
 }
 
 // NewHasher checks the schema and binds it to the key. normalise holds the options of
@@ -56,10 +56,10 @@ func NewHasher(s Schema, key *Key, normalise []norm.Options) (*Hasher, error) {
 		words += f.words
 	}
 	exact := newExactKeys(&s, key)
-	return &Hasher{words, func() *worker {
+	return &Hasher{words, func(kept *NoiseSecret) *worker {
 		w := &worker{fields: fields, words: words, problems: make([]norm.Problem, len(fields)), exact: exact.worker(len(fields))}
 		for _, f := range filters {
-			w.filters = append(w.filters, workerFilter{boundFilter: f, encode: f.encoder()})
+			w.filters = append(w.filters, workerFilter{boundFilter: f, encode: f.encoder(kept)})
 		}
 		return w
 	}}, nil
@@ -67,6 +67,9 @@ func NewHasher(s Schema, key *Key, normalise []norm.Options) (*Hasher, error) {
 
 // Words returns the length, in 64-bit words, of all of a record's filters together.
 func (h *Hasher) Words() int { return h.words }
+
+// A RecordID is the random stand-in under which a record leaves its party.
+type RecordID = [16]byte
 
 // An ExactKey is a keyed hash of a whole value. The zero key stands for a missing value.
 type ExactKey = [16]byte
@@ -86,19 +89,32 @@ type Outcome struct {
 
 // A Worker hashes records for one goroutine.
 type Worker struct {
-	hash func(values []string, dst []uint64) Outcome
+	hash func(id *RecordID, values []string, dst []uint64) Outcome
 }
 
 // Worker returns a new worker. Workers of one hasher share what they learn about
 // tokens, and may run at the same time.
-func (h *Hasher) Worker() *Worker { return &Worker{h.worker().hash} }
+func (h *Hasher) Worker() *Worker { return &Worker{h.worker(nil).hash} }
+
+// WorkerKeepingNoise is Worker for a party that keeps its record IDs: what HashRecord puts
+// on a record as noise, where a filter has any, is the same whenever the record is hashed
+// with the same secret, key and schema.
+func (h *Hasher) WorkerKeepingNoise(secret *NoiseSecret) *Worker {
+	return &Worker{h.worker(secret).hash}
+}
 
 // Hash sets in dst, which has Words() words and is cleared first, the filters, one after the
 // other, of a record with one value for each field of the schema, "" where it has none. Bit
 // p of a filter is bit p%64, counted from the least significant, of its word p/64. A filter
 // is all zeros where the record carries less than MinEvidence in it. Hash panics where
-// values or dst have another length: no row of an extract does that.
-func (w *Worker) Hash(values []string, dst []uint64) Outcome { return w.hash(values, dst) }
+// values or dst have another length: no row of an extract does that. Noise is fresh.
+func (w *Worker) Hash(values []string, dst []uint64) Outcome { return w.hash(nil, values, dst) }
+
+// HashRecord is Hash for the record of an ID, of which each record has its own; with a
+// worker that keeps noise, the noise is the record's.
+func (w *Worker) HashRecord(id RecordID, values []string, dst []uint64) Outcome {
+	return w.hash(&id, values, dst)
+}
 
 // boundField is a field of the schema, ready for use.
 type boundField struct {
@@ -121,13 +137,14 @@ type boundFilter struct {
 	aside   bool // says nothing of who somebody is
 	least   int  // tenths of total that a record must carry
 	total   int  // of its fields' weights
-	encoder func() encoder
+	encoder func(*NoiseSecret) encoder
 }
 
 // An encoder makes one filter of one record after another: begin, add for each field that
-// has a value, end. dst is the same cleared words in each call of a record.
+// has a value, end. dst is the same cleared words in each call of a record. A record without
+// an ID has fresh noise, if any.
 type encoder interface {
-	begin()
+	begin(id *RecordID)
 	add(field int, t *tokenList, dst []uint64)
 	end(dst []uint64)
 }
@@ -176,7 +193,7 @@ type worker struct {
 	tokens   tokenList
 }
 
-func (w *worker) hash(values []string, dst []uint64) Outcome {
+func (w *worker) hash(id *RecordID, values []string, dst []uint64) Outcome {
 	if len(values) != len(w.fields) || len(dst) != w.words {
 		panic(fmt.Sprintf("hashing: %d values and %d words, want %d and %d", len(values), len(dst), len(w.fields), w.words))
 	}
@@ -186,7 +203,7 @@ func (w *worker) hash(values []string, dst []uint64) Outcome {
 		f := &w.filters[i]
 		f.bits, at = dst[at:at+f.words], at+f.words
 		f.evidence = 0
-		f.encode.begin()
+		f.encode.begin(id)
 	}
 	for i := range w.fields {
 		f := &w.fields[i]

@@ -457,7 +457,7 @@ func TestWorkersAgree(t *testing.T) {
 	for _, most := range []int{1, 3, 50} {
 		h := mustHasher(t, s, testKey(t, "p"))
 		var banks []*bank // the workers share them
-		for _, f := range h.worker().filters {
+		for _, f := range h.worker(nil).filters {
 			tellers := []*teller{}
 			switch e := f.encode.(type) {
 			case *bloomEncoder:

@@ -118,32 +118,32 @@ type stringer struct{ v any }
 func (stringer) String() string { return "a stringer" }
 
 // used is a Hasher and a Worker that have met a person.
-func used(t testing.TB, k *Key) (*Hasher, *Worker, []byte) {
+func used(t testing.TB, k *Key, n *NoiseSecret) (*Hasher, *Worker, []byte) {
 	t.Helper()
-	s := Schema{Project: k.Project(), Filters: Plain(256), Fields: []Field{{Name: "surname", Kind: norm.Name}, {Name: "code", Kind: norm.Code}}}
+	s := Schema{Project: k.Project(), Filters: []Filter{{Name: RecordFilter, Length: 256, Noise: 0.125}}, Fields: []Field{{Name: "surname", Kind: norm.Name}, {Name: "code", Kind: norm.Code}}}
 	h, err := NewHasher(s, k, make([]norm.Options, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := h.Worker()
-	w.Hash([]string{"ZEBEDEE", secretCode}, make([]uint64, 4))
+	w := h.WorkerKeepingNoise(n)
+	w.HashRecord(RecordID{1}, []string{"ZEBEDEE", secretCode}, make([]uint64, 4))
 	return h, w, k.derive("field/surname", 32)
 }
 
 const secretCode = "QUINCUNX"
 
 func TestKeyCannotBePrinted(t *testing.T) {
-	k := testKey(t, "borough")
-	h, w, fieldKey := used(t, k)
+	k, n := testKey(t, "borough"), noiseSecret(t)
+	h, w, fieldKey := used(t, k, n)
 	// HMAC keeps its key XORed with two constants (RFC 2104).
 	inner, outer := bytes.Clone(fieldKey), bytes.Clone(fieldKey)
 	for i := range fieldKey {
 		inner[i] ^= 0x36
 		outer[i] ^= 0x5c
 	}
-	tell := slices.Concat(traces(k.secret()), traces(fieldKey), traces(inner), traces(outer), traces([]byte(secretCode)))
+	tell := slices.Concat(traces(k.secret()), traces(fieldKey), traces(inner), traces(outer), traces([]byte(secretCode)), traces(n.secret()))
 	tried := 0
-	for what, v := range map[string]any{"key": k, "key value": *k, "hasher": h, "hasher value": *h, "worker": w, "worker value": *w} {
+	for what, v := range map[string]any{"key": k, "key value": *k, "hasher": h, "hasher value": *h, "worker": w, "worker value": *w, "noise secret": n, "noise secret value": *n} {
 		for where, held := range holders(v) {
 			for how, out := range printed(held) {
 				tried++
@@ -153,7 +153,7 @@ func TestKeyCannotBePrinted(t *testing.T) {
 			}
 		}
 	}
-	if tried < 6*13*25 {
+	if tried < 8*13*25 {
 		t.Errorf("only %d ways tried", tried)
 	}
 }
@@ -187,7 +187,7 @@ func TestPanicHidesKey(t *testing.T) {
 		return
 	}
 	k := testKey(t, "borough")
-	_, _, fieldKey := used(t, k)
+	_, _, fieldKey := used(t, k, noiseSecret(t))
 	tell := slices.Concat(traces(k.secret()), traces(fieldKey))
 	for _, mode := range []string{"key", "value", "holder", "error", "hasher", "worker", "index", "goroutine", "plain"} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestPanicHidesKey$")
@@ -204,7 +204,7 @@ func TestPanicHidesKey(t *testing.T) {
 
 func die(t *testing.T, mode string) {
 	k := testKey(t, "borough")
-	h, w, _ := used(t, k)
+	h, w, _ := used(t, k, noiseSecret(t))
 	switch mode {
 	case "key":
 		panic(k)

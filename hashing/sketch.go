@@ -53,7 +53,7 @@ func drawVotes(s *stream, pattern []uint64) {
 // usual fields' shares come within an eighth of their weights'; more would cost time.
 const mostVotes = 8
 
-func (k *sketchFilter) encoder() encoder {
+func (k *sketchFilter) encoder(*NoiseSecret) encoder {
 	e := &sketchEncoder{of: k, tellers: tellers(k.banks)}
 	e.block = min(k.words, blockWords)
 	return e
@@ -73,7 +73,7 @@ type sketchEncoder struct {
 	yes     [blockWords]uint64
 }
 
-func (e *sketchEncoder) begin() {
+func (e *sketchEncoder) begin(*RecordID) {
 	for v := range e.tokens {
 		e.tokens[v] = e.tokens[v][:0]
 	}

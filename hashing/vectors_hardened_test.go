@@ -140,6 +140,41 @@ func TestVectorsHardenedRecords(t *testing.T) {
 	found(t, homes, 10)
 }
 
+// noisyRecord is a record whose noise persists.
+type noisyRecord struct {
+	hardenedRecord
+	NoiseSecret string `json:"noise_secret"`
+	NoiseFile   string `json:"noise_file"`
+	Record      string `json:"record"` // ID
+}
+
+func TestVectorsNoisyRecords(t *testing.T) {
+	v := readVectors(t)
+	for i, c := range v.NoisyRecords {
+		s := v.HardenedSchemas[c.Schema].Schema.schema()
+		h, err := NewHasher(s, newKey(s.Project, unhex(t, c.Secret)), dateOptions(len(s.Fields)))
+		if err != nil {
+			t.Fatalf("record %d: %v", i, err)
+		}
+		noise, err := ParseNoiseSecret([]byte(c.NoiseFile))
+		if err != nil || hex.EncodeToString(noise.secret()) != c.NoiseSecret {
+			t.Fatalf("record %d: the secret of its noise is read as another: %v", i, err)
+		}
+		dst := make([]uint64, h.Words())
+		w := h.WorkerKeepingNoise(noise)
+		w.HashRecord(RecordID{9}, c.Texts, dst) // another record before
+		w.HashRecord(RecordID(unhex(t, c.Record)), c.Texts, dst)
+		for j := range s.Filters {
+			words := s.Filters[j].Bits() / 64
+			if hexFilter(dst[:words]) != c.Made.Filters[j] {
+				t.Errorf("record %d (schema %d), filter %q, %s: the bits differ", i, c.Schema, s.Filters[j].Name, s.Filters[j].Encoding())
+			}
+			dst = dst[words:]
+		}
+	}
+	found(t, len(v.NoisyRecords), 28)
+}
+
 func unwords(t *testing.T, s string) []uint64 {
 	b := unhex(t, s)
 	out := make([]uint64, len(b)/8)

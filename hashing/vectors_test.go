@@ -76,6 +76,7 @@ type vectorFile struct {
 	} `json:"records"`
 	HardenedSchemas []hardenedSchema `json:"hardened_schemas"`
 	HardenedRecords []hardenedRecord `json:"hardened_records"`
+	NoisyRecords    []noisyRecord    `json:"noisy_records"`
 }
 
 func readVectors(t *testing.T) *vectorFile {

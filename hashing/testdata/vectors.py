@@ -252,11 +252,36 @@ def sketch(x, cast, key_of):
     return bits
 
 
+def noise_key(x, noise_secret, fingerprint):
+    return hkdf(b"cohortlink/v1/noise/" + fingerprint, noise_secret, f"cohortlink/v1/noise/{x['name']}/{x['length']}/{encoding(x)}".encode(), 32)
+
+
+def noise_file(noise_secret):
+    check = hashlib.sha256(b"cohortlink/v1/noise-file\0" + noise_secret).digest()[:5]
+    return ("cohortlink noise secret, version 1\n"
+            "# Keep this file beside the map, and give it to nobody: whoever has it can tell which bits of your filters are noise.\n"
+            f"secret: {groups(base32(noise_secret + check), 5, ' ')}\n")
+
+
+def noise(x, bits, key, record_id):
+    """Noise that persists, bit by bit: a bit is replaced where a binary fraction, drawn for it, is below F."""
+    numbers = (int.from_bytes(block[i:i + 8], "little") for block in stream(key, record_id) for i in range(0, 32, 8))
+    digits = f"{round(x['noise'] / 1000 * 2 ** 24):024b}".rstrip("0")
+    out = list(bits)
+    for start in range(0, len(bits), 64):
+        taken = [next(numbers) for _ in range(len(digits) + 1)]
+        for i in range(64):
+            fraction = "".join(str(r >> i & 1) for r in taken[-2::-1])  # its first digit was drawn last
+            if fraction < digits:
+                out[start + i] = taken[-1] >> i & 1
+    return out
+
+
 def hexadecimal(bits):
     return bytes(sum(bits[i + j] << j for j in range(8)) for i in range(0, len(bits), 8)).hex()
 
 
-def record(secret, schema, texts):
+def record(secret, schema, texts, noise_secret=None, record_id=None):
     """The filters and exact keys of a record, in hexadecimal; None where it is set aside."""
     key_of = functools.lru_cache(maxsize=None)(lambda use: derive(secret, schema["project"], use, 32))
     text_of = {f["name"]: text for f, text in zip(schema["fields"], texts)}
@@ -278,7 +303,10 @@ def record(secret, schema, texts):
             out.append("00" * (stored_bits(x) // 8))
             continue
         usable = usable or not x["household"] or all(y["household"] for y in filters(schema))
-        out.append(hexadecimal(sketch(x, cast, key_of) if x["hashes"] else bloom(x, bits, key_of)))
+        made = sketch(x, cast, key_of) if x["hashes"] else bloom(x, bits, key_of)
+        if noise_secret is not None and x["noise"]:
+            made = noise(x, made, noise_key(x, noise_secret, derive(secret, schema["project"], "fingerprint", 16)), record_id)
+        out.append(hexadecimal(made))
     if not usable:
         return None
     exact = []
@@ -360,10 +388,12 @@ HARDENED = [
           ({"length": 1024}, ["address", "surname"], ["uprn"], ["uprn"]),
           ({"length": 512, "hashes": 3}, ["surname", "postcode", "address"], ["uprn", "address"], []))),
 ]
-NOISY = [  # fingerprints only: what noise makes of bits is not to be told before
+NOISY = [  # what noise makes of bits is not to be told before, but where it persists
     spelled("example", FIVE, {"name": "record", "length": 1024, "noise": 50}),
     spelled("example", FIVE, {"name": "record", "length": 1024, "fold": 2, "rule90": True, "balance": True, "noise": 900}),
     spelled("example", FIVE, {"name": "all", "length": 1024, "balance": True, "noise": 1}),
+    spelled("example", FIVE, {"name": "record", "length": 512, "noise": 500}, {"name": "more", "length": 512, "fold": 1, "noise": 125},
+            {"name": "rest", "length": 512, "hashes": 3}),
 ]
 
 
@@ -430,6 +460,16 @@ def hardened_people():
         yield number, [""] * len(kinds)
 
 
+def noisy_records():
+    """The same people under two record IDs each, and one with other values under the same."""
+    for number, s in enumerate(NOISY):
+        for n in range(3):
+            texts = [TEXTS[f["kind"]][(n * (i + 1) + number) % len(TEXTS[f["kind"]])] for i, f in enumerate(s["fields"])]
+            yield number, texts, bytes([n + 1] * 16)
+            yield number, texts, hashlib.sha256(bytes([number, n])).digest()[:16]
+        yield number, texts[:-1] + [""], bytes([n + 1] * 16)
+
+
 def vectors():
     projects = ["example", "another", "a", "n" + "0" * 62, "with-hyphen_and_9"]
     return {
@@ -451,6 +491,10 @@ def vectors():
                              for i, s in enumerate(HARDENED + NOISY)],
         "hardened_records": [{"secret": SECRETS[i % 4].hex(), "schema": n, "texts": texts, "made": record(SECRETS[i % 4], HARDENED[n], texts)}
                              for i, (n, texts) in enumerate(hardened_people())],
+        "noisy_records": [{"secret": SECRETS[i % 4].hex(), "noise_secret": SECRETS[i % 3].hex(), "noise_file": noise_file(SECRETS[i % 3]),
+                           "record": record_id.hex(), "schema": len(HARDENED) + n, "texts": texts,
+                           "made": record(SECRETS[i % 4], NOISY[n], texts, SECRETS[i % 3], record_id)}
+                          for i, (n, texts, record_id) in enumerate(noisy_records())],
     }
 
 
