@@ -98,7 +98,7 @@ func (h *Hasher) Worker() *Worker { return &Worker{h.worker(nil).hash} }
 
 // WorkerKeepingNoise is Worker for a party that keeps its record IDs: what HashRecord puts
 // on a record as noise, where a filter has any, is the same whenever the record is hashed
-// with the same secret, key and schema.
+// with the same secret, key and schema. Without a secret, nil, all noise is fresh.
 func (h *Hasher) WorkerKeepingNoise(secret *NoiseSecret) *Worker {
 	return &Worker{h.worker(secret).hash}
 }

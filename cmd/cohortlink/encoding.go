@@ -64,8 +64,8 @@ type encoder struct {
 	worker  func() (hash func(*batch), done func()) // what hashes batches, one for each goroutine
 }
 
-// encoder binds an encoding to the key of the run.
-func (h *hashRun) encoder(e *encoding, p *formats.Project, party *formats.ProjectParty, key *hashing.Key) (*encoder, error) {
+// encoder binds an encoding to the key of the run; noise is nil where it is to be fresh.
+func (h *hashRun) encoder(e *encoding, p *formats.Project, party *formats.ProjectParty, key *hashing.Key, noise *hashing.NoiseSecret) (*encoder, error) {
 	if e.clkhash != nil {
 		return h.clkhashEncoder(e.clkhash, p, party, key)
 	}
@@ -78,7 +78,7 @@ func (h *hashRun) encoder(e *encoding, p *formats.Project, party *formats.Projec
 		words:   hasher.Words(),
 		columns: func(header []string) (*columnMap, error) { return mapColumns(h.extract, header, p, party) },
 		worker: func() (func(*batch), func()) {
-			w := hasher.Worker()
+			w := hasher.WorkerKeepingNoise(noise)
 			return func(b *batch) { b.hash(w, hasher.Words(), declared) }, func() {}
 		},
 	}, nil

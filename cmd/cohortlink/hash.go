@@ -1,25 +1,19 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"cohortlink/formats"
 	"cohortlink/hashing"
-	"cohortlink/hashing/norm"
 )
 
 func newHash(a *app) *cobra.Command {
@@ -36,6 +30,9 @@ func newHash(a *app) *cobra.Command {
                        for the unit that the project names, and signed by you
   PARTY.map.csv        stays with you: which row got which record ID
   PARTY.receipt.json   stays with you: what was hashed, for "cohortlink attach"
+  PARTY.noise          stays with you: from what the noise of your records is drawn,
+                       where a later extract is to keep their IDs (--record-key)
+                       and the project's encoding has noise
   PARTY.set-aside.csv  stays with you: rows that could not be used, and why
                        (only if there are any)
 
@@ -61,7 +58,7 @@ Keep the extract as it is until the links are back: attach refuses any other.
 	f.StringVar(&h.columns, "columns", "", "a file with your own column names, in place of those in the project file")
 	f.StringVarP(&h.out, "out", "o", ".", "the folder to write to, made if it is not there")
 	f.StringVar(&h.recordKey, "record-key", "", "a column with your own record number: a later extract can then keep its record IDs")
-	f.StringVar(&h.oldMap, "map", "", "an earlier PARTY.map.csv made with --record-key, whose record IDs are kept")
+	f.StringVar(&h.oldMap, "map", "", "an earlier PARTY.map.csv made with --record-key, whose record IDs are kept, and with PARTY.noise beside it their noise")
 	f.StringVar(&h.optOut, "opt-out", "", "a file of NHS numbers, one a line: these people are left out")
 	f.StringVar(&h.eligible, "eligible", "", "a file of NHS numbers, one a line: everyone else is left out, as the opt-out service returns them")
 	f.IntVar(&memory, "memory", defaultMemory>>20, "how many MiB of filters to keep in memory; more are kept on disk, encrypted, until they are written")
@@ -101,26 +98,6 @@ type hashSummary struct {
 	Files    []string       `json:"files"`
 }
 
-// batchRows is how many rows a worker takes at a time.
-const batchRows = 1024
-
-// batch is a run of rows on its way through a worker. Its place among the batches
-// is fixed when it is read, so that the outcome does not depend on the workers.
-type batch struct {
-	rows   []int      // row numbers
-	values [][]string // of each row, for each field; nil once hashed
-	local  []string
-	bits   []uint64           // nil where they are spilled
-	exact  []formats.ExactKey // of each row, those of the project
-	ok     []bool
-	codes  []uint16 // needs of each row
-	why    []string // of rows not ok
-	unread []int    // for each field: values that are there but could not be read as declared
-	given  []int    // for each field: values that are there
-
-	spilled int64 // where in the spill file
-}
-
 func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	ui := h.app.ui
 	p, err := formats.ReadProject(h.project)
@@ -139,26 +116,23 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	encoder, err := h.encoder(e, p, party, key)
-	if err != nil {
-		return nil, err
-	}
 	weak, err := h.acceptedWeak(e.weak)
 	if err != nil {
 		return nil, err
-	}
-	if h.oldMap != "" && e.noisy {
-		ui.warnf("noise is drawn anew although record IDs are kept: see that the unit destroys the earlier %s.filters, or it can average the noise away", party.Name)
 	}
 	to, by, err := h.seal(p, party.Name)
 	if err != nil {
 		return nil, err
 	}
-	old, err := h.readOldMap()
+	old, err := h.readEarlier(e, party.Name)
 	if err != nil {
 		return nil, err
 	}
-	out, err := h.openOutputs(party.Name)
+	encoder, err := h.encoder(e, p, party, key, old.noise)
+	if err != nil {
+		return nil, err
+	}
+	out, err := h.openOutputs(party.Name, old)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +171,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 		kept.limit = defaultMemory
 	}
 	defer kept.close()
-	batches, aside, err := h.hashRows(ctx, x, cols, local, encoder, left, needs, kept)
+	batches, aside, err := h.hashRows(ctx, x, cols, local, encoder, left, needs, old, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -232,8 +206,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 		return nil, errorf("%s: none of its %s can be used: nothing was written\n%s", h.extract, plural(s.Rows, "row"), reasonsText(s.Reasons))
 	}
 
-	ids, err := h.drawIDs(batches, old)
-	if err != nil {
+	if err := h.checkLocal(batches); err != nil {
 		return nil, err
 	}
 	var run [16]byte
@@ -269,11 +242,11 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest, err := writeFilters(fw, manifest, batches, ids, kept)
+	digest, err := writeFilters(fw, manifest, batches, kept)
 	if err != nil {
 		return nil, err
 	}
-	mapDigest, err := formats.WriteMap(out.rowMap, mapOf(batches, ids, local >= 0))
+	mapDigest, err := formats.WriteMap(out.rowMap, mapOf(batches, local >= 0))
 	if err != nil {
 		return nil, err
 	}
@@ -287,7 +260,7 @@ func (h *hashRun) run(ctx context.Context) (*hashSummary, error) {
 	if err := formats.WriteReceipt(out.receipt, receipt); err != nil {
 		return nil, err
 	}
-	if s.Files, err = out.commit(aside); err != nil {
+	if s.Files, err = out.commit(aside, old); err != nil {
 		return nil, err
 	}
 	return s, h.tell(s, aside, party)
@@ -334,142 +307,6 @@ func (h *hashRun) findParty(p *formats.Project) (*formats.ProjectParty, error) {
 		party = &own
 	}
 	return party, nil
-}
-
-func (h *hashRun) readOldMap() (map[string]formats.RecordID, error) {
-	if h.oldMap == "" {
-		return nil, nil
-	}
-	if h.recordKey == "" {
-		return nil, usagef("--map keeps record IDs by your own record numbers: name their column with --record-key")
-	}
-	m, err := formats.ReadMap(h.oldMap)
-	if err != nil {
-		return nil, err
-	}
-	if m.LocalIDs == nil {
-		return nil, errorf("%s was made without --record-key: it does not say whose record IDs these are", h.oldMap)
-	}
-	return m.ByLocalID(), nil
-}
-
-// hashRows reads every row, and hashes on all cores. Rows that the reader itself
-// refused come back beside the batches.
-func (h *hashRun) hashRows(ctx context.Context, x *formats.Extract, cols *columnMap, local int, e *encoder, left *leaveOut, needs *needCoder, kept *spill) ([]*batch, []rowReason, error) {
-	workers := h.workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	work := make(chan *batch, 2*workers)
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			hash, done := e.worker()
-			defer done()
-			for b := range work {
-				hash(b)
-				kept.keep(b, e.words)
-			}
-		})
-	}
-	m := h.app.ui.meter("hash "+filepath.Base(h.extract), "bytes")
-	defer m.done()
-
-	var batches []*batch
-	var aside []rowReason
-	err := func() error {
-		defer close(work)
-		b := &batch{}
-		flush := func() {
-			if len(b.rows) > 0 {
-				batches = append(batches, b)
-				work <- b
-				b = &batch{}
-			}
-		}
-		for {
-			row, err := x.Next()
-			var bad *formats.RowError
-			switch {
-			case err == io.EOF:
-				flush()
-				return nil
-			case errors.As(err, &bad):
-				aside = append(aside, rowReason{bad.Row, bad.Reason})
-				continue
-			case err != nil:
-				return err
-			}
-			if err := cmp.Or(ctx.Err(), kept.failed()); err != nil {
-				return err
-			}
-			values := make([]string, len(cols.fields))
-			for i, c := range cols.fields {
-				values[i] = join(row, c)
-			}
-			if left != nil && left.out(values) {
-				continue
-			}
-			var codes []uint16
-			var why string
-			for i, c := range needs.columns {
-				code, err := needs.code(i, join(row, c))
-				if err != nil {
-					why = err.Error()
-				}
-				codes = append(codes, code)
-			}
-			b.rows = append(b.rows, x.Row())
-			b.values = append(b.values, values)
-			b.codes = append(b.codes, codes...)
-			b.why = append(b.why, why)
-			if local >= 0 {
-				b.local = append(b.local, row[local])
-			}
-			if len(b.rows) == batchRows {
-				flush()
-				m.set(uint64(x.BytesRead()), uint64(max(x.TotalBytes(), x.BytesRead())))
-			}
-		}
-	}()
-	wg.Wait()
-	return batches, aside, cmp.Or(err, kept.failed())
-}
-
-func (b *batch) hash(w *hashing.Worker, words int, declared []norm.Options) {
-	b.bits = make([]uint64, len(b.rows)*words)
-	b.ok = make([]bool, len(b.rows))
-	for i, values := range b.values {
-		if b.why[i] != "" {
-			continue
-		}
-		outcome := w.Hash(values, b.bits[i*words:][:words])
-		if n := len(outcome.Exact); n > 0 {
-			if b.exact == nil {
-				b.exact = make([]formats.ExactKey, n*len(b.rows))
-			}
-			for e, key := range outcome.Exact {
-				b.exact[n*i+e] = key
-			}
-		}
-		if b.unread == nil {
-			b.unread, b.given = make([]int, len(values)), make([]int, len(values))
-		}
-		for f, p := range outcome.Problems {
-			if p != norm.Empty && p != norm.Placeholder {
-				b.given[f]++
-			}
-			if misread(p, declared[f]) {
-				b.unread[f]++
-			}
-		}
-		if outcome.Unusable {
-			b.why[i] = "too few usable values to be found by"
-			continue
-		}
-		b.ok[i] = true
-	}
-	b.values = nil
 }
 
 // rowReason is a row that was set aside.

@@ -12,37 +12,9 @@ import (
 	"cohortlink/formats"
 )
 
-// drawIDs gives each usable record a random ID, or the one that its local ID had.
-func (h *hashRun) drawIDs(batches []*batch, old map[string]formats.RecordID) ([][]formats.RecordID, error) {
-	seen := map[string]int{}
-	out := make([][]formats.RecordID, len(batches))
-	for i, b := range batches {
-		out[i] = make([]formats.RecordID, len(b.rows))
-		for j := range b.rows {
-			if !b.ok[j] {
-				continue
-			}
-			if b.local != nil && b.local[j] != "" {
-				if first, again := seen[b.local[j]]; again {
-					return nil, errorf("%s: rows %d and %d have the same value in column %q, so it is no record number\nchoose another --record-key, or leave it out", h.extract, first, b.rows[j], h.recordKey)
-				}
-				seen[b.local[j]] = b.rows[j]
-				if id, ok := old[b.local[j]]; ok {
-					out[i][j] = id
-					continue
-				}
-			}
-			if _, err := io.ReadFull(h.random, out[i][j][:]); err != nil {
-				return nil, errorf("draw record IDs: %w", err)
-			}
-		}
-	}
-	return out, nil
-}
-
 // writeFilters writes the records in the order of their random IDs, so that their
 // order tells nothing about the extract's.
-func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, batches []*batch, ids [][]formats.RecordID, kept *spill) ([32]byte, error) {
+func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, batches []*batch, kept *spill) ([32]byte, error) {
 	type place struct{ batch, row int32 }
 	order := make([]place, 0, manifest.Records)
 	for i, b := range batches {
@@ -53,7 +25,7 @@ func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, b
 		}
 	}
 	slices.SortFunc(order, func(a, b place) int {
-		return slices.Compare(ids[a.batch][a.row][:], ids[b.batch][b.row][:])
+		return slices.Compare(batches[a.batch].ids[a.row][:], batches[b.batch].ids[b.row][:])
 	})
 	words := make([]int, len(manifest.Filters))
 	all := 0
@@ -65,7 +37,7 @@ func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, b
 	row, read := formats.FiltersRow{Bits: make([][]uint64, len(words))}, make([]uint64, all)
 	for _, at := range order {
 		b, j := batches[at.batch], int(at.row)
-		row.ID, row.Needs = ids[at.batch][j], b.codes[j*needs:][:needs]
+		row.ID, row.Needs = b.ids[j], b.codes[j*needs:][:needs]
 		bits, err := kept.row(b, j, read)
 		if err != nil {
 			return [32]byte{}, err
@@ -83,15 +55,15 @@ func writeFilters(fw *formats.FiltersWriter, manifest formats.FiltersManifest, b
 	return fw.Close()
 }
 
-func mapOf(batches []*batch, ids [][]formats.RecordID, local bool) *formats.Map {
+func mapOf(batches []*batch, local bool) *formats.Map {
 	m := &formats.Map{}
-	for i, b := range batches {
+	for _, b := range batches {
 		for j, ok := range b.ok {
 			if !ok {
 				continue
 			}
 			m.Rows = append(m.Rows, b.rows[j])
-			m.IDs = append(m.IDs, ids[i][j])
+			m.IDs = append(m.IDs, b.ids[j])
 			if local {
 				m.LocalIDs = append(m.LocalIDs, b.local[j])
 			}
@@ -105,16 +77,17 @@ type hashOutputs struct {
 	dir, party               string
 	filters, rowMap, receipt *formats.Output
 	setAside                 *formats.Output // given up where no row is
+	noise                    *formats.Output // nil where none persists
 	made                     string          // the folder, where this run made it
 }
 
-func (h *hashRun) openOutputs(party string) (*hashOutputs, error) {
+func (h *hashRun) openOutputs(party string, old *earlier) (*hashOutputs, error) {
 	o := &hashOutputs{dir: h.out, party: party}
 	// Only the last folder of the path is made: more than one that is not there is a slip.
 	if err := os.Mkdir(h.out, 0o755); err == nil {
 		o.made = h.out
 	}
-	inputs := []string{h.extract, h.project, h.key, h.oldMap, h.optOut, h.eligible}
+	inputs := []string{h.extract, h.project, h.key, h.oldMap, old.file, h.optOut, h.eligible}
 	inputs = slices.DeleteFunc(inputs, func(s string) bool { return s == "" })
 	var err error
 	open := func(suffix string, mode uint32) *formats.Output {
@@ -129,6 +102,9 @@ func (h *hashRun) openOutputs(party string) (*hashOutputs, error) {
 	o.rowMap = open(".map.csv", 0o600)
 	o.receipt = open(".receipt.json", 0o600)
 	o.setAside = open(".set-aside.csv", 0o600)
+	if old.noise != nil {
+		o.noise = open(noiseSuffix, 0o600)
+	}
 	if err != nil {
 		o.abort()
 		if errors.Is(err, os.ErrExist) {
@@ -140,7 +116,7 @@ func (h *hashRun) openOutputs(party string) (*hashOutputs, error) {
 }
 
 func (o *hashOutputs) abort() {
-	for _, f := range []*formats.Output{o.filters, o.rowMap, o.receipt, o.setAside} {
+	for _, f := range []*formats.Output{o.filters, o.rowMap, o.receipt, o.setAside, o.noise} {
 		if f != nil {
 			f.Abort()
 		}
@@ -152,10 +128,19 @@ func (o *hashOutputs) abort() {
 
 // commit puts the files in their places: what stays with the partner first, and
 // what may be sent last, so that filters are never there without their map.
-func (o *hashOutputs) commit(aside []rowReason) ([]string, error) {
+func (o *hashOutputs) commit(aside []rowReason, old *earlier) ([]string, error) {
 	name := func(suffix string) string { return filepath.Join(o.dir, o.party+suffix) }
 	files := []string{name(".filters"), name(".map.csv"), name(".receipt.json")}
 	outputs := []*formats.Output{o.rowMap, o.receipt, o.filters}
+	if old.noise != nil {
+		text := old.noise.Text()
+		defer clear(text)
+		if _, err := o.noise.Write(text); err != nil {
+			return nil, err
+		}
+		files = append(files, name(noiseSuffix))
+		outputs = slices.Insert(outputs, 0, o.noise)
+	}
 	if len(aside) > 0 {
 		if err := writeSetAside(o.setAside, aside); err != nil {
 			return nil, err

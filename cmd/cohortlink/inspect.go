@@ -251,6 +251,8 @@ func knownFile(path, first string) string {
 		return "a ledger of releases\ncohortlink ledger " + path
 	case strings.HasPrefix(first, "cohortlink person secret"):
 		return "the secret that person IDs were made with: keep it with its linked folder"
+	case strings.HasPrefix(first, "cohortlink noise secret"):
+		return "the secret that the noise of a party's records is drawn from: it stays with its party, beside the map"
 	case strings.HasPrefix(first, "project,party,run,filters,created"):
 		return "what a unit has linked before: it stays beside the unit's identity, for \"cohortlink link\""
 	case strings.HasPrefix(first, "table,parties,at_least,"), base == "counts.json":

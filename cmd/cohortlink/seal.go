@@ -14,7 +14,7 @@ import (
 // What hash, link, attach, inspect and key have in common in handling secrets and seals.
 
 // secretBegins is how the files begin that readSecret is asked for; any passphrase is one.
-var secretBegins = map[string]string{"key": "cohortlink ", "identity": "cohortlink identity"}
+var secretBegins = map[string]string{"key": "cohortlink ", "identity": "cohortlink identity", "secret of noise": "cohortlink noise secret"}
 
 // readSecret reads a small file that is for its owner alone. On Unix one that
 // others can read is refused: it has to be treated as known to them.
@@ -68,6 +68,20 @@ func (a *app) readIdentity(path string) (*formats.Identity, error) {
 	}
 	defer clear(text)
 	return formats.ParseIdentity(path, text)
+}
+
+// readNoiseSecret reads what a party's noise is drawn from.
+func (a *app) readNoiseSecret(path string) (*hashing.NoiseSecret, error) {
+	text, err := a.readSecret("secret of noise", path)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(text)
+	n, err := hashing.ParseNoiseSecret(text)
+	if err != nil {
+		return nil, errorf("%s: %w", path, err)
+	}
+	return n, nil
 }
 
 // unitRecipient is whom the project's filters are sealed for; nil when they are not.
