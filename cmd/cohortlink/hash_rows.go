@@ -159,4 +159,3 @@ func (b *batch) hash(w *hashing.Worker, words int, declared []norm.Options) {
 	}
 	b.values = nil
 }
-
