@@ -126,7 +126,7 @@ func (r *Result) Households(ctx context.Context, h Homes) (*Households, error) {
 	out.Moved, out.Agrees = f.moved, f.agrees
 	pairs := f.pairs()
 	out.judge(f, pairs)
-	out.join(f, out.families(f, pairs, floor))
+	out.join(f, out.families(ctx, f, pairs, floor))
 	return out, ctx.Err()
 }
 
@@ -224,10 +224,10 @@ func (o *Households) judge(f *homes, pairs []Pair) {
 
 // families joins persons whose homes are alike, and returns those of each family. Persons
 // of whom no record says where they live are in none.
-func (o *Households) families(f *homes, pairs []Pair, floor float64) [][]int32 {
+func (o *Households) families(ctx context.Context, f *homes, pairs []Pair, floor float64) [][]int32 {
 	pairs = slices.DeleteFunc(pairs, func(p Pair) bool { return conflict(f.key[p.A], f.key[p.B]) })
 	slices.SortStableFunc(pairs, func(x, y Pair) int { return cmp.Compare(y.Score, x.Score) })
-	of, n, rules := Persons([]int{0, len(f.key)}, []bool{false}, pairs, o.Threshold, Least(o.Threshold, floor, false))
+	of, n, rules := personsOf(ctx, []int{0, len(f.key)}, []bool{false}, pairs, o.Threshold, Least(o.Threshold, floor, false))
 	o.TooLarge = rules.TooLarge
 	all := make([][]int32, n)
 	for p, family := range of {
