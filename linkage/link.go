@@ -170,7 +170,7 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 		return nil, err
 	}
 	layers[0].threshold = res.Score()
-	res.blocked(blocks, layers, nil)
+	r.blocked(res, blocks, layers, nil)
 	return res, nil
 }
 
