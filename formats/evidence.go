@@ -10,7 +10,7 @@ import (
 )
 
 // Linked is a linked folder read back into what link knew when it wrote it. Row and the
-// estimate are not in the folder: Result has none of them.
+// estimate are not in the folder: Result has none of them, and of the plan the loss alone.
 type Linked struct {
 	Manifest  *LinkedManifest
 	Result    *linkage.Result
@@ -31,6 +31,11 @@ func ReadLinked(dir string) (*Linked, error) {
 	r := l.Result
 	if n, _ := fmt.Sscanf(m.Threshold.Value, "%d/%d", &r.Num, &r.Den); n != 2 || r.Num < 1 || r.Num > r.Den {
 		return nil, l.damaged(dir)
+	}
+	if b := m.Blocking; b != nil && b.Loss != nil {
+		if r.Plan.Loss = *b.Loss; !(r.Plan.Loss >= 0 && r.Plan.Loss < 1) {
+			return nil, l.damaged(dir)
+		}
 	}
 	if err := l.readPeople(dir); err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ type failer interface {
 func filtersBytes(t failer, f *FiltersFile) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	digest, err := WriteFilters(&b, f)
+	digest, err := writeFilters(&b, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestFiltersRefusesToWrite(t *testing.T) {
 	} {
 		f := someFilters()
 		change(f)
-		if _, err := WriteFilters(&bytes.Buffer{}, f); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := writeFilters(&bytes.Buffer{}, f); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}
@@ -467,7 +467,7 @@ func BenchmarkWriteFilters(b *testing.B) {
 	f := manyFilters(100_000)
 	b.SetBytes(int64(len(filtersBytes(b, f))))
 	for b.Loop() {
-		if _, err := WriteFilters(io.Discard, f); err != nil {
+		if _, err := writeFilters(io.Discard, f); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -17,16 +17,17 @@ import (
 
 // Names inside the linked folder.
 const (
-	LinkedManifestFile   = "manifest.json"
-	LinkedPeopleFile     = "people.parquet"
-	LinkedNeedsFile      = "needs.parquet"
-	LinkedPairsFile      = "pairs.parquet"
-	LinkedEvidenceFile   = "evidence.parquet"
-	LinkedHouseholdsFile = "households.parquet"
-	LinkedSecretFile     = "person.secret"
-	LinkedChangesFile    = "changes.csv"
-	LinkedLinksFolder    = "links"
-	LinkedRowsSuffix     = ".rows.csv" // in the folder of links, after the name of a party that sent CLKs
+	LinkedManifestFile         = "manifest.json"
+	LinkedPeopleFile           = "people.parquet"
+	LinkedNeedsFile            = "needs.parquet"
+	LinkedPairsFile            = "pairs.parquet"
+	LinkedEvidenceFile         = "evidence.parquet"
+	LinkedHouseholdsFile       = "households.parquet"
+	LinkedSecretFile           = "person.secret"
+	LinkedChangesFile          = "changes.csv"
+	LinkedHouseholdChangesFile = "household-changes.csv"
+	LinkedLinksFolder          = "links"
+	LinkedRowsSuffix           = ".rows.csv" // in the folder of links, after the name of a party that sent CLKs
 )
 
 // The tables of the linked folder.
@@ -159,10 +160,13 @@ type LinkedBlocking struct {
 	Pairs  uint64      `json:"pairs"` // all that there are; pairs_compared counts a pair as often as it met
 	LSH    []LinkedLSH `json:"lsh,omitempty"`
 	// Loss is the expected share of links that were lost by it, at the threshold, as seen on
-	// Links pairs of a sample that was held against everybody. Not of the method none.
-	Loss  *float64 `json:"expected_loss,omitempty"`
-	Links int      `json:"expected_from_links,omitempty"`
-	Basis string   `json:"basis"`
+	// Links pairs of a sample that was held against everybody. Not of the method none, but
+	// where an earlier linkage that this one was added to has lost Earlier of its own links,
+	// which is counted in.
+	Loss    *float64 `json:"expected_loss,omitempty"`
+	Links   int      `json:"expected_from_links,omitempty"`
+	Earlier *float64 `json:"earlier_loss,omitempty"`
+	Basis   string   `json:"basis"`
 }
 
 // LinkedLSH is how a filter brought pairs together: records that agree in Places bits of it,

@@ -45,7 +45,7 @@ func testPartners(t failer) *Partners {
 func sealedBytes(t failer, f *FiltersFile) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if _, err := SealFilters(&b, f, testUnit().Public().Recipient, testParty()); err != nil {
+	if _, err := sealFilters(&b, f, testUnit().Public().Recipient, testParty()); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -140,7 +140,7 @@ func TestSealRoundTrip(t *testing.T) {
 	if g, err = openSealed(t, b); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := WriteFilters(io.Discard, g); err == nil {
+	if _, err := writeFilters(io.Discard, g); err == nil {
 		t.Error("a file whose header says that it is sealed was written clear")
 	}
 }
@@ -542,7 +542,7 @@ func BenchmarkSealFilters(b *testing.B) {
 	f := manyFilters(100_000)
 	b.SetBytes(int64(len(filtersBytes(b, f))))
 	for b.Loop() {
-		if _, err := SealFilters(io.Discard, f, testUnit().Public().Recipient, testParty()); err != nil {
+		if _, err := sealFilters(io.Discard, f, testUnit().Public().Recipient, testParty()); err != nil {
 			b.Fatal(err)
 		}
 	}

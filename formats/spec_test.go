@@ -135,7 +135,7 @@ func TestSpecSealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sealed bytes.Buffer
-	if _, err := SealFilters(&sealed, f, unit.Public().Recipient, partner); err != nil {
+	if _, err := sealFilters(&sealed, f, unit.Public().Recipient, partner); err != nil {
 		t.Fatal(err)
 	}
 	wantHead, wantInside, ok := bytes.Cut(read("example.inside.hex"), []byte("--"))

@@ -47,6 +47,7 @@ type Blocking struct {
 	Secret []byte
 	// Planned is told the plan before pairs are compared. May be nil.
 	Planned func(*Plan)
+	orNone  bool // compares every pair where the method that is asked for does not pay
 }
 
 // A Plan is which pairs of a linkage are compared.
@@ -59,12 +60,16 @@ type Plan struct {
 	// Links of them, that reach the threshold, the share that nothing brings together.
 	// Wrong links, which are less alike than true ones, are among them, and a person's
 	// records can be brought together by a third; so of true pairs it is more likely less.
-	Loss  float64
-	Links int
+	// In a Result it is of all links: what was added to an earlier linkage loses that, and
+	// what was there before has lost Earlier already, and is not compared again.
+	Loss    float64
+	Links   int
+	Earlier float64
 	// Cost is what the plan takes as a share of what comparing every pair takes, and
 	// Rate how many pairs the sample took in a second.
 	Cost, Rate float64
-	// Unblocked says why more than a borough is compared without blocking.
+	// Unblocked says why every pair is compared where blocking was asked for, or there are
+	// more than a borough has.
 	Unblocked string
 }
 
@@ -123,17 +128,28 @@ func plan(layers []layer, keys [][]ExactKey, o Blocking) (*blocks, error) {
 		blocked, err := newBlocks(layers, keys, o)
 		if err == nil {
 			b = blocked
-		} else if asked {
+		} else if asked && !o.orNone {
 			return nil, err
 		} else {
 			b.Unblocked = err.Error()
 		}
 	}
-	b.Asked, b.Pairs, b.Rate = asked, pairs, layers[0].sample.rate
+	b.Asked, b.Pairs, b.Rate = asked, pairs, rate(layers)
 	if o.Planned != nil {
 		o.Planned(&b.Plan)
 	}
 	return b, nil
+}
+
+// rate is how many pairs are compared in a second by all filters that are to compare them.
+func rate(layers []layer) float64 {
+	var seconds float64 // that a pair takes
+	for _, l := range layers {
+		if l.brings {
+			seconds += 1 / l.sample.rate
+		}
+	}
+	return 1 / seconds
 }
 
 // methodFor is the method for so many pairs: the one asked for, if any.
@@ -230,7 +246,8 @@ type seenLink struct {
 }
 
 // links are the pairs of the sample that would be links: a record's best in a party that
-// has each person once, and all others that reach the threshold elsewhere.
+// has each person once, and all others that reach the threshold elsewhere. Two records
+// that an earlier linkage had are none: they are not compared, so blocking cannot lose them.
 func (l *layer) links() (links []seenLink) {
 	for i := range l.sample.looks {
 		k := &l.sample.looks[i]
@@ -239,9 +256,10 @@ func (l *layer) links() (links []seenLink) {
 			if k.cleanB {
 				top = top[:1]
 			}
+			mine := int32(l.first[k.a]) + row
 			for _, t := range top {
-				if t.record >= 0 && t.score >= l.threshold {
-					links = append(links, seenLink{int32(l.first[k.a]) + row, t.record, k.weight})
+				if t.record >= 0 && t.score >= l.threshold && !(l.isOld(mine) && l.isOld(t.record)) {
+					links = append(links, seenLink{mine, t.record, k.weight})
 				}
 			}
 		}
@@ -281,20 +299,53 @@ func (b *blocks) loss(layers []layer, links []seenLink, keys [][]ExactKey) float
 // blocked notes the plan that a result was made by, with the loss at its threshold where
 // layers are given. Then the estimate comes from the pairs that were accepted (judge.go), of
 // which those that were lost are none; without, it knows nothing of them, and the loss is
-// taken off.
-func (r *Result) blocked(b *blocks, layers []layer, keys [][]ExactKey) {
-	if r.Plan = b.Plan; b.Method == BlockNone {
-		return
-	}
-	if layers != nil {
+// taken off. Of what an earlier linkage lost it knows nothing either way.
+func (r *run) blocked(res *Result, b *blocks, layers []layer, keys [][]ExactKey) {
+	res.Plan = b.Plan
+	p := &res.Plan
+	if b.Method != BlockNone && layers != nil {
 		var links []seenLink
 		for i := range layers {
 			links = append(links, layers[i].links()...)
 		}
-		r.Plan.Loss, r.Plan.Links = b.loss(layers, links, keys), len(links)
-		return
+		p.Loss, p.Links = b.loss(layers, links, keys), len(links)
 	}
-	kept := 1 - r.Plan.Loss
-	e := &r.Estimate
-	e.Recall, e.RecallLow, e.RecallHigh = e.Recall*kept, e.RecallLow*kept, e.RecallHigh*kept
+	unknown := p.Loss
+	if layers != nil {
+		unknown = 0
+	}
+	if r.Previous != nil {
+		var before float64
+		p.Loss, before = r.lossOfAll(res, p.Loss, r.Previous.Plan.Loss)
+		if p.Earlier = r.Previous.Plan.Loss; layers != nil {
+			unknown = before
+		} else {
+			unknown = p.Loss
+		}
+	}
+	e := &res.Estimate
+	e.Recall, e.RecallLow, e.RecallHigh = e.Recall*(1-unknown), e.RecallLow*(1-unknown), e.RecallHigh*(1-unknown)
+}
+
+// lossOfAll is the share of all links that was lost, where new records' links lose one share
+// and those of an earlier linkage have lost another; and which share of all was lost before.
+// There are as many of either as were found and lost: n found at a loss of x are n/(1-x).
+func (r *run) lossOfAll(res *Result, now, earlier float64) (all, before float64) {
+	var fresh, old float64
+	for _, p := range res.Pairs {
+		switch {
+		case p.Score < res.Score():
+		case !res.Accepted(p):
+		case r.isOld(p.A) && r.isOld(p.B):
+			old++
+		default:
+			fresh++
+		}
+	}
+	links := fresh/(1-now) + old/(1-earlier)
+	if links == 0 {
+		return now, 0
+	}
+	before = earlier * old / (1 - earlier) / links
+	return before + now*fresh/(1-now)/links, before
 }

@@ -1,6 +1,7 @@
 package linkage
 
 import (
+	"context"
 	"math"
 	"slices"
 	"sort"
@@ -64,8 +65,8 @@ func meet(holds []uint64, words int, a, b int32) bool {
 // of any part and something outside; so they are joined first, all of them. The person of
 // most records is found so, whatever strangers it is a little like. And two such groups
 // with a record of the same deduplicated party are never joined, nor is what they grow to;
-// a pair between them says nothing and connects nothing.
-func (g *groups) certain(pairs []Pair) forest {
+// a pair between them says nothing and connects nothing. ctx ends it early.
+func (g *groups) certain(ctx context.Context, pairs []Pair) forest {
 	c := &certainty{groups: g, members: make([]member, len(g.of))}
 	for i := range c.members {
 		c.members[i] = member{set: int32(i), next: int32(i), group: int32(i), size: 1, holds: folded(g.holds[i*g.words:][:g.words])}
@@ -73,6 +74,9 @@ func (g *groups) certain(pairs []Pair) forest {
 	n := sort.Search(len(pairs), func(i int) bool { return units(pairs[i].Score) < g.threshold })
 	level, score := int32(0), uint64(math.MaxUint64)
 	for next := range slices.Chunk(pairs[:n], touchedAtATime) {
+		if ctx.Err() != nil {
+			break
+		}
 		c.touch(next)
 		for i := range next {
 			p := &next[i]

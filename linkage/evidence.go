@@ -129,7 +129,7 @@ func linkEvidence(ctx context.Context, parties []Party, o Options) (*Result, err
 	if err != nil {
 		return nil, err
 	}
-	res.blocked(blocks, nil, nil)
+	first.blocked(res, blocks, nil, nil)
 	return res, nil
 }
 

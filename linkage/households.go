@@ -43,8 +43,12 @@ type Homes struct {
 	Similarity string     // what filters are scored by
 	Bits       []uint64   // Length/64 words for each record; all zero where it says nothing
 	Exact      []ExactKey // of each record, zero where it has none; nil: there are none
-	Workers    int        // 0: one for each core
-	MaxPairs   int        // pairs of homes held at most; 0: DefaultMaxPairs
+	// Blocking is which pairs of filters are compared. Keys bring none together, as they need
+	// not: BlockExact is as if nothing was asked for, and BlockBoth is BlockLSH. Where LSH does
+	// not pay, every pair is compared.
+	Blocking Blocking
+	Workers  int // 0: one for each core
+	MaxPairs int // pairs of homes held at most; 0: DefaultMaxPairs
 	// Progress is as in Options.
 	Progress func(stage string, done, total uint64)
 }
@@ -66,6 +70,8 @@ type Households struct {
 	// Agrees is, for each party, how often its records have a person's home where those of
 	// other parties have it; NaN where none can be compared.
 	Agrees []float64
+	Plan   Plan    // which pairs of filters were compared
+	namers []int32 // of each household: the record that its ID is made of, where FollowHouseholds chose it
 }
 
 // mostInHousehold is the most persons in a household that no exact key vouches for. In
@@ -126,7 +132,7 @@ func (r *Result) Households(ctx context.Context, h Homes) (*Households, error) {
 	out.Moved, out.Agrees = f.moved, f.agrees
 	pairs := f.pairs()
 	out.judge(f, pairs)
-	out.join(f, out.families(f, pairs, floor))
+	out.join(f, out.families(ctx, f, pairs, floor))
 	return out, ctx.Err()
 }
 
@@ -152,11 +158,24 @@ func (f *homes) compare(ctx context.Context, h *Homes, out *Households) (floor f
 	}
 	out.Threshold = value(ratio(max(step(f.score), s.least())))
 	least := s.floor(out.Threshold)
-	near, compared, err := run.scan(ctx, least)
+	all := layer{run, s, out.Threshold, true}
+	blocking := h.Blocking
+	blocking.orNone = true
+	switch blocking.Method {
+	case BlockExact:
+		blocking.Method = ""
+	case BlockBoth:
+		blocking.Method = BlockLSH
+	}
+	blocks, err := plan([]layer{all}, nil, blocking)
 	if err != nil {
 		return 0, err
 	}
-	out.Compared = compared
+	near, compared, err := all.compareAll(ctx, 0, blocks, least)
+	if err != nil {
+		return 0, err
+	}
+	out.Compared, out.Plan = compared, blocks.Plan
 	row := run.parties[0].row
 	f.near = make([][]nearHome, len(f.ids))
 	for _, p := range near {
@@ -224,10 +243,10 @@ func (o *Households) judge(f *homes, pairs []Pair) {
 
 // families joins persons whose homes are alike, and returns those of each family. Persons
 // of whom no record says where they live are in none.
-func (o *Households) families(f *homes, pairs []Pair, floor float64) [][]int32 {
+func (o *Households) families(ctx context.Context, f *homes, pairs []Pair, floor float64) [][]int32 {
 	pairs = slices.DeleteFunc(pairs, func(p Pair) bool { return conflict(f.key[p.A], f.key[p.B]) })
 	slices.SortStableFunc(pairs, func(x, y Pair) int { return cmp.Compare(y.Score, x.Score) })
-	of, n, rules := Persons([]int{0, len(f.key)}, []bool{false}, pairs, o.Threshold, Least(o.Threshold, floor, false))
+	of, n, rules := personsOf(ctx, []int{0, len(f.key)}, []bool{false}, pairs, o.Threshold, Least(o.Threshold, floor, false))
 	o.TooLarge = rules.TooLarge
 	all := make([][]int32, n)
 	for p, family := range of {
@@ -361,23 +380,27 @@ func conflict(a, b ExactKey) bool {
 	return a != b && a != (ExactKey{}) && b != (ExactKey{})
 }
 
-// HouseholdIDs names each household as PersonIDs does persons, by the smallest record ID of
-// any of its persons. The two kinds of name have nothing in common.
+// HouseholdIDs names each household as PersonIDs does persons: by the smallest record ID of
+// any of its persons, unless an earlier linkage had named it by another (FollowHouseholds).
+// The two kinds of name have nothing in common.
 func (r *Result) HouseholdIDs(h *Households, secret []byte, party string) [][16]byte {
-	smallest := slices.Repeat([]int32{-1}, h.N)
-	for i := range r.IDs {
-		of := h.Of[r.Person[i]]
-		if of < 0 {
-			continue
-		}
-		if s := &smallest[of]; *s < 0 || bytes.Compare(r.IDs[i][:], r.IDs[*s][:]) < 0 {
-			*s = int32(i)
-		}
+	namers := h.namers
+	if namers == nil {
+		namers = smallest(r.IDs, h.ofRecords(r), h.N)
 	}
 	ids := make([][16]byte, h.N)
 	name := newHouseholdNamer(secret, party)
-	for i, record := range smallest {
+	for i, record := range namers {
 		ids[i] = name.of(r.IDs[record])
 	}
 	return ids
+}
+
+// ofRecords is the household of each record's person.
+func (o *Households) ofRecords(r *Result) []int32 {
+	of := make([]int32, len(r.IDs))
+	for i, person := range r.Person {
+		of[i] = o.Of[person]
+	}
+	return of
 }

@@ -256,6 +256,47 @@ func TestHouseholdsOfFiltersAllAlike(t *testing.T) {
 	}
 }
 
+// Homes are blocked as persons are, where that pays; where it does not all are compared, asked for or not.
+func TestHouseholdsBlocked(t *testing.T) {
+	const families = 1500
+	var people []resident
+	for i := range families {
+		lives := at{fmt.Sprint("surname ", i), fmt.Sprint("address ", i), false}
+		people = append(people, resident{lives}, resident{lives})
+	}
+	town := func(noise float64) (*Result, Homes) {
+		r, h := live(2, people...)
+		rng := rand.New(rand.NewPCG(3, 3))
+		for range int(noise * float64(len(h.Bits)*64)) {
+			bit := rng.IntN(len(h.Bits) * 64)
+			h.Bits[bit/64] ^= 1 << (bit % 64)
+		}
+		return r, h
+	}
+	r, h := town(0.01)
+	whole := households(t, r, h)
+	if whole.Plan.Method != BlockNone || whole.Plan.Unblocked != "" || whole.N > families*101/100 {
+		t.Fatalf("%d households of %d families, by plan %+v", whole.N, families, whole.Plan)
+	}
+	h.Blocking = Blocking{Method: BlockExact}
+	if got := households(t, r, h); got.Plan.Method != BlockNone || !slices.Equal(got.Of, whole.Of) {
+		t.Errorf("keys block homes too: %+v", got.Plan)
+	}
+	for _, method := range []string{BlockLSH, BlockBoth} {
+		h.Blocking = Blocking{Method: method, Loss: 0.01}
+		got := households(t, r, h)
+		if got.Plan.Method != BlockLSH || got.Compared > whole.Compared/4 || got.N < whole.N || float64(got.N-whole.N) > 0.03*families {
+			t.Errorf("by %s, %d households and without %d, of %d pairs and %d", method, got.N, whole.N, got.Compared, whole.Compared)
+		}
+	}
+	r, h = town(0.15)
+	whole = households(t, r, h)
+	h.Blocking = Blocking{Method: BlockLSH, Loss: 0.001}
+	if got := households(t, r, h); got.Plan.Method != BlockNone || got.Plan.Unblocked == "" || !slices.Equal(got.Of, whole.Of) {
+		t.Errorf("where it does not pay, the plan is %+v", got.Plan)
+	}
+}
+
 func TestHouseholdsRefuse(t *testing.T) {
 	r, h := live(1, resident{at{"a", "x", true}})
 	short := h

@@ -29,6 +29,7 @@ import (
 // too low where it matters and too high below: there c is 1. Then A - cW pairs are right,
 // and where that slope begins there are no more of them than true pairs in all.
 type judge struct {
+	ctx       context.Context // ends it early, with what is known then
 	run       *run
 	null      *nullModel
 	pairs     []Pair
@@ -50,7 +51,7 @@ const (
 // newJudge forms persons at a row of thresholds from the floor up. ctx ends it early, with
 // what is known then.
 func (r *run) newJudge(ctx context.Context, null *nullModel, pairs []Pair, floor overlap.Ratio) *judge {
-	j := &judge{run: r, null: null, pairs: pairs, floor: value(floor), accepted: map[int]float64{}, joined: 1, truePairs: null.total}
+	j := &judge{ctx: ctx, run: r, null: null, pairs: pairs, floor: value(floor), accepted: map[int]float64{}, joined: 1, truePairs: null.total}
 	var steps []int
 	for k := step(value(floor)); k <= grid; k += judgeStep {
 		if null.wrong[k] > mostWrong*null.total {
@@ -106,7 +107,7 @@ func (j *judge) calibrate(steps []int) {
 func (j *judge) count(k int) float64 {
 	n, ok := j.accepted[k]
 	if !ok {
-		person, persons, _ := Persons(j.run.first, j.run.clean(), j.pairs, float64(k)/grid, Least(float64(k)/grid, j.floor, false))
+		person, persons, _ := personsOf(j.ctx, j.run.first, j.run.clean(), j.pairs, float64(k)/grid, Least(float64(k)/grid, j.floor, false))
 		n = acceptedPairs(j.run.first, person, persons, j.null.alone)
 		j.accepted[k] = n
 	}

@@ -170,7 +170,7 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 		return nil, err
 	}
 	layers[0].threshold = res.Score()
-	res.blocked(blocks, layers, nil)
+	r.blocked(res, blocks, layers, nil)
 	return res, nil
 }
 
@@ -185,7 +185,7 @@ func (r *run) refine(ctx context.Context, s *sample, pairs []Pair, chosen Thresh
 		if ctx.Err() != nil {
 			break
 		}
-		better := newNullModel(s, r.likelySame(pairs, chosen.Score(), value(floor)))
+		better := newNullModel(s, r.likelySame(ctx, pairs, chosen.Score(), value(floor)))
 		next := choose(better)
 		if next.Nothing || next.Score() < value(floor) {
 			break
@@ -207,11 +207,8 @@ func (r *run) result(ctx context.Context, pairs []Pair, chosen Threshold, floor 
 		res.IDs = append(res.IDs, p.ids...)
 		res.Row = append(res.Row, p.row...)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	res.Person, res.Persons, res.Rules = Persons(r.first, res.Clean, pairs, chosen.Score(), Least(chosen.Score(), value(floor), r.weighed()))
-	return res, nil
+	res.Person, res.Persons, res.Rules = personsOf(ctx, r.first, res.Clean, pairs, chosen.Score(), Least(chosen.Score(), value(floor), r.weighed()))
+	return res, ctx.Err()
 }
 
 func newRun(parties []Party, o Options) (*run, error) {
@@ -310,13 +307,13 @@ func (r *run) weighed() bool { return len(r.More)+len(r.Exact) > 0 }
 // there (splink's fake1000). A chain of more than mostChained records is no person, and
 // counts as what Persons makes of it: with a threshold too low everybody
 // would be joined to everybody, and nobody be left for a stranger.
-func (r *run) likelySame(pairs []Pair, threshold, floor float64) []int32 {
+func (r *run) likelySame(ctx context.Context, pairs []Pair, threshold, floor float64) []int32 {
 	same := connected(len(r.ones), pairs, threshold)
 	size := make([]int32, len(same))
 	for _, first := range same {
 		size[first]++
 	}
-	person, _, _ := Persons(r.first, r.clean(), pairs, threshold, Least(threshold, floor, r.weighed()))
+	person, _, _ := personsOf(ctx, r.first, r.clean(), pairs, threshold, Least(threshold, floor, r.weighed()))
 	for i, first := range same {
 		if size[first] > mostChained {
 			same[i] = int32(len(same)) + person[i]

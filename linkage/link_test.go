@@ -429,7 +429,7 @@ func TestScoresAtTheThreshold(t *testing.T) {
 		for den := 1; den <= 400; den++ {
 			for num := 1; num <= den; num++ {
 				score := dice(num, den, den)
-				if exact := r.Reached(num, den, den); exact != (score >= value(r)) {
+				if exact := overlap.Dice(r).Reached(num, den, den); exact != (score >= value(r)) {
 					t.Fatalf("score %d/%d at threshold %v: exactly %v, as floats %v", num, den, r, exact, !exact)
 				}
 			}

@@ -303,7 +303,7 @@ func (s *bucketScan) large(j int, bucket []uint64) error {
 	if err != nil {
 		return err
 	}
-	join, err := overlap.WithinBy(filters, s.rule)
+	join, err := overlap.Within(filters, s.rule)
 	if err != nil {
 		return err
 	}

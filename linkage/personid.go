@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"hash"
+	"slices"
 )
 
 // PersonID is a random-looking name of a person, the same in every run over the
@@ -20,7 +21,7 @@ type PersonID = [16]byte
 func (r *Result) PersonIDs(secret []byte, party string) []PersonID {
 	namers := r.namers
 	if namers == nil {
-		namers = r.smallest()
+		namers = smallest(r.IDs, r.Person, r.Persons)
 	}
 	ids := make([]PersonID, r.Persons)
 	name := newNamer(secret, party)
@@ -30,14 +31,15 @@ func (r *Result) PersonIDs(secret []byte, party string) []PersonID {
 	return ids
 }
 
-// smallest is the record with the smallest ID of each person.
-func (r *Result) smallest() []int32 {
-	out := make([]int32, r.Persons)
-	for i := range out {
-		out[i] = -1
-	}
-	for i := range r.IDs {
-		if s := &out[r.Person[i]]; *s < 0 || bytes.Compare(r.IDs[i][:], r.IDs[*s][:]) < 0 {
+// smallest is the record with the smallest ID of each of n groups; of has the group of each
+// record, -1 where it is in none.
+func smallest(records []RecordID, of []int32, n int) []int32 {
+	out := slices.Repeat([]int32{-1}, n)
+	for i, group := range of {
+		if group < 0 {
+			continue
+		}
+		if s := &out[group]; *s < 0 || bytes.Compare(records[i][:], records[*s][:]) < 0 {
 			*s = int32(i)
 		}
 	}

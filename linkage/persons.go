@@ -1,6 +1,7 @@
 package linkage
 
 import (
+	"context"
 	"runtime"
 	"slices"
 	"sort"
@@ -78,9 +79,15 @@ func Least(threshold, floor float64, weighed bool) float64 {
 // the floor, best first, each once. person gives each record's person, of n, numbered by
 // their first records.
 func Persons(records []int, clean []bool, pairs []Pair, threshold, floor float64) (person []int32, n int, rules RuleCounts) {
+	return personsOf(context.Background(), records, clean, pairs, threshold, floor)
+}
+
+// personsOf is Persons, ended early by ctx: then the persons are those that were joined by
+// then, and mean nothing.
+func personsOf(ctx context.Context, records []int, clean []bool, pairs []Pair, threshold, floor float64) (person []int32, n int, rules RuleCounts) {
 	pairs = pairs[:sort.Search(len(pairs), func(i int) bool { return pairs[i].Score < floor })]
 	g := newGroups(records, clean, threshold, floor)
-	sets := g.certain(pairs)
+	sets := g.certain(ctx, pairs)
 	parts, members, inside := g.partition(sets, pairs)
 
 	out := slices.Clone(g.of)
@@ -89,10 +96,10 @@ func Persons(records []int, clean []bool, pairs []Pair, threshold, floor float64
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(parts)/partsAtATime+1) {
 		wg.Go(func() {
-			s := &solver{groups: g, pairs: pairs, local: local, out: out}
+			s := &solver{ctx: ctx, groups: g, pairs: pairs, local: local, out: out}
 			for {
 				from := int(next.Add(partsAtATime)) - partsAtATime
-				if from >= len(parts) {
+				if from >= len(parts) || ctx.Err() != nil {
 					return
 				}
 				for _, p := range parts[from:min(from+partsAtATime, len(parts))] {

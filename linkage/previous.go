@@ -1,9 +1,6 @@
 package linkage
 
 import (
-	"bytes"
-	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -21,10 +18,7 @@ import (
 // read off the earlier pairs in the same way (takeLook), and says as little under the floor.
 // Where records have several filters or exact keys, new pairs are weighed as the old ones
 // were (weighing.go).
-//
-// New records can show that two old persons are one, or that one was two. Person IDs are
-// then kept by this rule: an ID is made of one record of its person (personid.go), and goes
-// where that record goes.
+// What becomes of person IDs is told in follow.go.
 
 // adopt takes over what an earlier linkage knows; nil takes over nothing.
 func (r *run) adopt(previous *Result) error {
@@ -82,106 +76,4 @@ func (r *run) notUnder(floor overlap.Ratio, chosen Threshold) (overlap.Ratio, er
 		return floor, fmt.Errorf("the threshold %.3f lies under %.3f, below which the earlier linkage kept no pairs: give a higher threshold, or link all files without it", chosen.Score(), value(least))
 	}
 	return least, nil
-}
-
-// Changes says what became of the persons of an earlier linkage.
-type Changes struct {
-	Merged  int // persons that hold records of two or more earlier persons
-	Split   int // earlier persons whose records are in two or more persons
-	Renamed int // earlier records whose person ID is another now
-	// Records are all earlier records of persons that were merged or split, by the new
-	// person's first record and then in the order of records.
-	Records []Change
-}
-
-// A Change is what became of one record. A record can be in a person that was both.
-type Change struct {
-	Record        int32
-	Before, After PersonID
-	Merge, Split  bool
-}
-
-// Follow keeps the person IDs of an earlier linkage, which must have been made with the
-// same secret: PersonIDs then gives a person the ID whose record it holds. Of several it is
-// that of the earlier person most of whose records it holds, and of those with as many
-// the one whose naming record has the smallest ID. Every earlier record must be in r.
-func (r *Result) Follow(previous *Result, ids []PersonID, secret []byte) (*Changes, error) {
-	number := make(map[RecordID]int32, len(r.IDs))
-	for i, id := range r.IDs {
-		number[id] = int32(i)
-	}
-	before := make([]int32, len(r.IDs)) // of each record: its earlier person
-	for i := range before {
-		before[i] = -1
-	}
-	type overlapping struct{ now, before int32 }
-	held := map[overlapping]int{} // records of both
-	naming := make([]int32, previous.Persons)
-	for i := range naming {
-		naming[i] = -1
-	}
-	name := newNamer(secret, "")
-	for i, id := range previous.IDs {
-		n, ok := number[id]
-		if !ok {
-			return nil, errors.New("a record of the earlier linkage is gone: give the filters that it was linked from")
-		}
-		p := previous.Person[i]
-		before[n] = p
-		held[overlapping{r.Person[n], p}]++
-		if name.of(id) == ids[p] {
-			naming[p] = n
-		}
-	}
-	if slices.Contains(naming, -1) {
-		return nil, errors.New("the person IDs of the earlier linkage were made with another secret than the one beside them: link all files without it")
-	}
-
-	namers := r.smallest()
-	taken := make([]int32, r.Persons) // the earlier person whose ID it has
-	for i := range taken {
-		taken[i] = -1
-	}
-	for p, record := range naming {
-		now := r.Person[record]
-		if t := taken[now]; t < 0 || cmp.Or(
-			cmp.Compare(held[overlapping{now, int32(p)}], held[overlapping{now, t}]),
-			bytes.Compare(r.IDs[naming[t]][:], r.IDs[record][:]),
-		) > 0 {
-			taken[now], namers[now] = int32(p), record
-		}
-	}
-	r.namers = namers
-
-	c := &Changes{}
-	sources, targets := make([]int, r.Persons), make([]int, previous.Persons)
-	for o := range held {
-		sources[o.now]++
-		targets[o.before]++
-	}
-	for _, n := range sources {
-		if n > 1 {
-			c.Merged++
-		}
-	}
-	for _, n := range targets {
-		if n > 1 {
-			c.Split++
-		}
-	}
-	now := r.PersonIDs(secret, "")
-	for i, p := range before {
-		if p < 0 {
-			continue
-		}
-		x := Change{Record: int32(i), Before: ids[p], After: now[r.Person[i]], Merge: sources[r.Person[i]] > 1, Split: targets[p] > 1}
-		if x.Before != x.After {
-			c.Renamed++
-		}
-		if x.Merge || x.Split {
-			c.Records = append(c.Records, x)
-		}
-	}
-	slices.SortStableFunc(c.Records, func(x, y Change) int { return cmp.Compare(r.Person[x.Record], r.Person[y.Record]) })
-	return c, nil
 }

@@ -1,15 +1,11 @@
 package linkage
 
 import (
-	"bytes"
-	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
 // part is the records of a party that are wanted.
@@ -103,149 +99,6 @@ func TestPreviousRefused(t *testing.T) {
 		if _, err := Link(t.Context(), c.parties, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("linked with error %v, want %q", err, c.want)
 		}
-	}
-}
-
-// drawPersons gives records any persons, numbered by their first records.
-func drawPersons(t *rapid.T, records int) (person []int32, n int) {
-	number := map[int]int32{}
-	for range records {
-		p := rapid.IntRange(0, records).Draw(t, "person")
-		if _, ok := number[p]; !ok {
-			number[p] = int32(len(number))
-		}
-		person = append(person, number[p])
-	}
-	return person, len(number)
-}
-
-// Whatever is merged, split or added, and however often: no two persons have one ID, a person whose records are those
-// of before keeps its ID, an ID is found only where a record of it is, and the changes are those that can be seen.
-func TestFollow(t *testing.T) {
-	secret := []byte("secret")
-	rapid.Check(t, func(t *rapid.T) {
-		var previous *Result
-		var ids []PersonID
-		n := 0
-		for range rapid.IntRange(2, 4).Draw(t, "generations") {
-			n += rapid.IntRange(1, 6).Draw(t, "new records")
-			r := &Result{Parties: []string{"a"}, Clean: []bool{false}, First: []int{0, n}}
-			for i := range n {
-				r.IDs = append(r.IDs, RecordID{byte(37 * i)}) // an order of their own
-			}
-			// Records are numbered by ID, whenever they came.
-			slices.SortFunc(r.IDs, func(x, y RecordID) int { return bytes.Compare(x[:], y[:]) })
-			r.Person, r.Persons = drawPersons(t, n)
-			if previous == nil {
-				previous, ids = r, r.PersonIDs(secret, "")
-				continue
-			}
-			c, err := r.Follow(previous, ids, secret)
-			if err != nil {
-				t.Fatal(err)
-			}
-			now, own := r.PersonIDs(secret, ""), r.PersonIDs(secret, "a")
-			for _, list := range [][]PersonID{now, own} {
-				if sorted := slices.Clone(list); len(slices.Compact(sortedIDs(sorted))) != r.Persons {
-					t.Fatalf("two persons have one ID: %x", list)
-				}
-			}
-			checkChanges(t, previous, r, ids, now, c)
-			previous, ids = r, now
-		}
-	})
-}
-
-func sortedIDs(ids []PersonID) []PersonID {
-	slices.SortFunc(ids, func(x, y PersonID) int { return bytes.Compare(x[:], y[:]) })
-	return ids
-}
-
-func checkChanges(t *rapid.T, previous, r *Result, ids, now []PersonID, c *Changes) {
-	before, after := map[PersonID]map[RecordID]bool{}, map[PersonID]map[RecordID]bool{}
-	put := func(to map[PersonID]map[RecordID]bool, id PersonID, record RecordID) {
-		if to[id] == nil {
-			to[id] = map[RecordID]bool{}
-		}
-		to[id][record] = true
-	}
-	was := map[RecordID]PersonID{}
-	for i, id := range previous.IDs {
-		put(before, ids[previous.Person[i]], id)
-		was[id] = ids[previous.Person[i]]
-	}
-	merged, split := map[PersonID]map[PersonID]bool{}, map[PersonID]map[PersonID]bool{}
-	renamed := 0
-	for i, id := range r.IDs {
-		person := now[r.Person[i]]
-		if old, ok := was[id]; ok {
-			put(after, person, id)
-			for _, x := range []struct {
-				to       map[PersonID]map[PersonID]bool
-				id, with PersonID
-			}{{merged, person, old}, {split, old, person}} {
-				if x.to[x.id] == nil {
-					x.to[x.id] = map[PersonID]bool{}
-				}
-				x.to[x.id][x.with] = true
-			}
-			if old != person {
-				renamed++
-			}
-		} else if after[person] == nil {
-			after[person] = map[RecordID]bool{}
-		}
-	}
-	count := func(of map[PersonID]map[PersonID]bool) (n int) {
-		for _, x := range of {
-			if len(x) > 1 {
-				n++
-			}
-		}
-		return n
-	}
-	if c.Merged != count(merged) || c.Split != count(split) || c.Renamed != renamed {
-		t.Fatalf("%d merged, %d split and %d renamed; want %d, %d and %d", c.Merged, c.Split, c.Renamed, count(merged), count(split), renamed)
-	}
-	for id, records := range before {
-		if len(split[id]) == 1 && len(merged[slices.Collect(maps.Keys(split[id]))[0]]) == 1 && !maps.Equal(after[id], records) {
-			t.Fatalf("person %x is as before, and has another ID", id)
-		}
-		if now := after[id]; now != nil {
-			shared := false
-			for record := range now {
-				shared = shared || records[record]
-			}
-			if !shared {
-				t.Fatalf("ID %x went to a person without a record of it", id)
-			}
-		}
-	}
-	listed := map[RecordID]bool{}
-	for _, x := range c.Records {
-		id := r.IDs[x.Record]
-		listed[id] = true
-		if x.Before != was[id] || x.After != now[r.Person[x.Record]] || x.Split != (len(split[x.Before]) > 1) || x.Merge != (len(merged[x.After]) > 1) {
-			t.Fatalf("record %x is listed as %+v", id, x)
-		}
-	}
-	for id, old := range was {
-		to := slices.Collect(maps.Keys(split[old]))
-		if changed := len(to) > 1 || len(merged[to[0]]) > 1; changed != listed[id] {
-			t.Fatalf("record %x is listed: %v, its person changed: %v", id, listed[id], changed)
-		}
-	}
-}
-
-func TestFollowRefusesAnotherSecret(t *testing.T) {
-	r := &Result{Parties: []string{"a"}, Clean: []bool{true}, First: []int{0, 2}, IDs: []RecordID{{1}, {2}}, Person: []int32{0, 1}, Persons: 2}
-	ids := r.PersonIDs([]byte("one"), "")
-	if _, err := r.Follow(r, ids, []byte("two")); err == nil || !strings.Contains(err.Error(), "another secret") {
-		t.Errorf("followed with error %v", err)
-	}
-	shorter := &Result{Parties: []string{"a"}, Clean: []bool{true}, First: []int{0, 1}, IDs: r.IDs[:1], Person: []int32{0}, Persons: 1}
-	if _, err := shorter.Follow(r, ids, []byte("one")); err == nil {
-		t.Error("a record is gone, and nobody minds")
 	}
 }
 

@@ -59,9 +59,9 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 			}
 			var join *overlap.Join
 			if i == j {
-				join, err = overlap.WithinBy(a.filters, rule)
+				join, err = overlap.Within(a.filters, rule)
 			} else {
-				join, err = overlap.BetweenBy(a.filters, b.filters, rule)
+				join, err = overlap.Between(a.filters, b.filters, rule)
 			}
 			if err != nil {
 				return nil, 0, fmt.Errorf("compare %q with %q: %w", r.parties[a.party].name, r.parties[b.party].name, err)

@@ -1,6 +1,7 @@
 package linkage
 
 import (
+	"context"
 	"math/bits"
 	"slices"
 )
@@ -23,6 +24,7 @@ import (
 // alike, and memory in the order of m. A component is bounded by the pairs that are
 // held: fifty million pairs are at most ten thousand records all alike.
 type solver struct {
+	ctx context.Context // ends it early
 	*groups
 	pairs []Pair
 	local []int32 // of each group, its node
@@ -184,7 +186,7 @@ func (s *solver) follow(from int32) {
 		return
 	}
 	s.chain = append(s.chain[:0], from)
-	for len(s.chain) > 0 {
+	for len(s.chain) > 0 && s.ctx.Err() == nil {
 		top := s.chain[len(s.chain)-1]
 		to := s.nearest(top)
 		switch {

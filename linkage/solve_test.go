@@ -1,9 +1,12 @@
 package linkage
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -156,6 +159,52 @@ func TestPersonsHugeBlock(t *testing.T) {
 	got, n, rules := Persons([]int{0, block + 2}, []bool{false}, sortPairs(pairs), 0.8125, 0.5)
 	if n != block+1 || got[block] != got[block+1] || rules.TooLarge != 1 {
 		t.Errorf("%d persons, want %d; rules %+v", n, block+1, rules)
+	}
+}
+
+// impatient is a context that ends when it has been asked for the most-th time.
+type impatient struct {
+	context.Context
+	asked atomic.Int64
+	most  int64
+}
+
+func (c *impatient) Err() error {
+	if c.asked.Add(1) > c.most {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Forming persons ends early wherever it is, even within one component: the context is asked often enough, and
+// from when it has ended nothing more is joined.
+func TestPersonsEndEarly(t *testing.T) {
+	// Neighbours are alike, the nearer the more, so that all are one component of small persons.
+	const n = 3000
+	var pairs []Pair
+	rng := rand.New(rand.NewPCG(8, 8))
+	for a := range int32(n) {
+		for b := a + 1; b < min(a+20, n); b++ {
+			pairs = append(pairs, Pair{a, b, 0.9 - 0.01*float64(b-a) + 0.005*rng.Float64()})
+		}
+	}
+	pairs = sortPairs(pairs)
+	form := func(most int64) (persons int, asked int64) {
+		ctx := &impatient{Context: t.Context(), most: most}
+		_, persons, _ = personsOf(ctx, []int{0, n}, []bool{false}, pairs, 0.8, 0.75)
+		return persons, ctx.asked.Load()
+	}
+	whole, all := form(math.MaxInt64)
+	if all < n/2 {
+		t.Fatalf("the context was asked %d times for %d records", all, n)
+	}
+	before := n + 1
+	for _, most := range []int64{0, all / 4, all / 2, 3 * all / 4} {
+		persons, asked := form(most)
+		if persons > before || persons <= whole || asked > most+n+64 {
+			t.Errorf("ended at %d of %d, there are %d persons after %d, of %d in the end; it was asked %d times", most, all, persons, before, whole, asked)
+		}
+		before = persons
 	}
 }
 

@@ -1,10 +1,12 @@
 package linkage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
 	"slices"
+	"time"
 )
 
 // When records are added to an earlier linkage that weighed its pairs (fs.go), the new pairs
@@ -84,6 +86,10 @@ func linkMoreEvidence(ctx context.Context, layers []*run, parties []Party) (*Res
 	if err != nil {
 		return nil, err
 	}
+	blocks, err := planMore(layers, m)
+	if err != nil {
+		return nil, err
+	}
 	c := &candidates{earlier: earlier}
 	var compared uint64
 	known := first.known
@@ -111,9 +117,51 @@ func linkMoreEvidence(ctx context.Context, layers []*run, parties []Party) (*Res
 	if err != nil {
 		return nil, err
 	}
-	res.Plan = unblocked(first.allPairs()).Plan
-	res.Plan.Asked = first.Blocking.Method != ""
+	first.blocked(res, blocks, nil, nil)
+	res.Evidence.Expected.Recall *= 1 - res.Plan.Loss // of what was lost before, candidates know nothing
 	return res, nil
+}
+
+// planMore is the plan to compare every pair that has a new record in it, told beforehand where they are many.
+func planMore(layers []*run, m *model) (*blocks, error) {
+	first := layers[0]
+	b := unblocked(first.allPairs())
+	b.Asked = first.Blocking.Method != ""
+	if b.Pairs <= BoroughPairs {
+		return b, nil
+	}
+	if !b.Asked {
+		b.Unblocked = "to records with several filters or exact keys others are added without blocking"
+	}
+	var seconds float64 // that a pair takes
+	for f, r := range layers {
+		if m.filters[f].floor == 0 {
+			continue
+		}
+		pace, err := r.pace()
+		if err != nil {
+			return nil, err
+		}
+		seconds += 1 / pace
+	}
+	b.Rate = 1 / seconds
+	if told := first.Blocking.Planned; told != nil {
+		told(&b.Plan)
+	}
+	return b, nil
+}
+
+// pace is how many pairs are compared in a second, as a few rows of the largest party show.
+func (r *run) pace() (float64, error) {
+	const rows = 32
+	largest := slices.MaxFunc(r.parties, func(a, b party) int { return cmp.Compare(a.filters.Len(), b.filters.Len()) }).filters
+	words := make([]uint64, rows*r.words)
+	common := make([]uint16, rows*largest.Len())
+	began := time.Now()
+	if err := largest.Common(words, common); err != nil {
+		return 0, err
+	}
+	return float64(len(common)) * float64(r.Workers) / max(time.Since(began).Seconds(), 1e-9), nil
 }
 
 // recall finds the pairs that the earlier linkage has among the candidates, which must be

@@ -25,13 +25,38 @@ func rewrite(t *testing.T, path string, change func(*formats.FiltersFile)) {
 		t.Fatal(err)
 	}
 	change(f)
+	writeWhole(t, path, f)
+}
+
+// writeWhole writes a file of filters whose records are in the order of their IDs.
+func writeWhole(t *testing.T, path string, f *formats.FiltersFile) {
+	t.Helper()
+	f.Manifest.Records = len(f.IDs)
 	var out bytes.Buffer
-	if _, err := formats.WriteFilters(&out, f); err != nil {
+	w, err := formats.NewFiltersWriter(&out, f.Header, f.Manifest)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
+	for i, id := range f.IDs {
+		row := formats.FiltersRow{ID: id}
+		for _, of := range f.Bits {
+			words := len(of) / len(f.IDs)
+			row.Bits = append(row.Bits, of[i*words:][:words])
+		}
+		for _, of := range f.Exact {
+			row.Exact = append(row.Exact, of[i])
+		}
+		for _, of := range f.Needs {
+			row.Needs = append(row.Needs, of[i])
+		}
+		if err := w.Write(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
+	mustWrite(t, path, out.Bytes())
 }
 
 // hashAll hashes every extract of a borough and returns the files of filters.
@@ -238,13 +263,7 @@ func (b *workbench) link(c evidenceCase) (*formats.LinkedManifest, quality.Score
 			f.Manifest.Exact, f.Exact = append(f.Manifest.Exact, field), append(f.Exact, keys)
 		}
 		path := filepath.Join(dir, p+".filters")
-		var out bytes.Buffer
-		if _, err := formats.WriteFilters(&out, f); err != nil {
-			b.t.Fatal(err)
-		}
-		if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
-			b.t.Fatal(err)
-		}
+		writeWhole(b.t, path, f)
 		l.files = append(l.files, path)
 	}
 	b.linked = l.out

@@ -88,8 +88,9 @@ func (l *linkRun) takeHouseholds(files []*formats.FiltersFile) []*formats.Filter
 	return out
 }
 
-// households groups the persons of a linkage; nil where the files say nothing of homes.
-func (l *linkRun) households(ctx context.Context, res *linkage.Result, m *formats.LinkedManifest) (*linkage.Households, error) {
+// households groups the persons of a linkage; nil where the files say nothing of homes. Pairs
+// of homes are blocked as those of persons are.
+func (l *linkRun) households(ctx context.Context, res *linkage.Result, m *formats.LinkedManifest, blocking linkage.Blocking) (*linkage.Households, error) {
 	if len(l.homes) == 0 {
 		return nil, nil
 	}
@@ -97,6 +98,8 @@ func (l *linkRun) households(ctx context.Context, res *linkage.Result, m *format
 	if err != nil {
 		return nil, err
 	}
+	h.Blocking = blocking
+	h.Blocking.Planned = func(p *linkage.Plan) { l.tellPlanOf("homes: ", p) }
 	meter := l.app.ui.meter("compare homes", "pairs")
 	h.Progress = func(_ string, done, total uint64) { meter.set(done, total) }
 	out, err := res.Households(ctx, *h)
@@ -178,6 +181,7 @@ func householdsOf(of *formats.FiltersManifest, res *linkage.Result, h *linkage.H
 		}
 	}
 	out.Basis = householdBasis
+	out.Blocking = blockingOf(of, &h.Plan)
 	if len(of.Filters) > 0 {
 		out.Encoding = of.Filters[0].Encoding
 	}
@@ -247,6 +251,9 @@ func (l *linkRun) tellHouseholds(m *formats.LinkedManifest) {
 	ui.resultf("households %s of %s; of %s no record says where they live\n", plural(h.Households, "household"), plural(h.Persons, "person"), plural(h.Unknown, "person"))
 	if h.Precision != nil {
 		ui.resultf("           %.3f of the pairs of persons joined by surname and address have the same exact key, where both have one\n", *h.Precision)
+	}
+	if h.Blocking != nil && h.Blocking.Loss != nil {
+		ui.resultf("           blocking of homes %s\n", blockingInWords(h.Blocking, h.Compared))
 	}
 	if h.Disputed > 0 {
 		ui.resultf("           %s named by several families, of which some may have left: these were left apart\n", plural(h.Disputed, "home"))

@@ -454,11 +454,22 @@ func (i *inspection) lines() [][2]string {
 		add("persons", thousands(m.Persons))
 		if h := m.Households; h != nil {
 			add("households", thousands(h.Households)+" of "+plural(h.Persons, "person"))
+			if h.Blocking != nil {
+				add("", "blocking of homes "+blockingInWords(h.Blocking, h.Compared))
+			}
 		}
 		add("threshold", fmt.Sprintf("%.3f", m.Threshold.Score)+", "+m.Threshold.Chosen)
 		if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
 			e := m.Estimate
 			add("estimate", "precision "+estimateText(*e.Precision, e.PrecisionInterval)+", recall "+estimateText(*e.Recall, e.RecallInterval)+", made without truth")
+		}
+		if m.Blocking != nil {
+			add("blocking", blockingInWords(m.Blocking, m.Compared))
+		} else {
+			add("blocking", "none: every pair was compared")
+		}
+		if p := m.Previous; p != nil {
+			add("added to", fmt.Sprintf("an earlier linkage of %s, whose pairs were not compared again", plural(p.Records, "record")))
 		}
 		add("written by", m.Tool+", "+m.Created)
 	}

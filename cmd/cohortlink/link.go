@@ -43,7 +43,8 @@ party. Writes the folder linked/:
 With --previous, files are added to an earlier linkage: give its own files again and
 the new ones beside them. Only new records are compared; the threshold stays, unless
 you give one, and so do person IDs. Where new records show that two persons are one,
-or one is two, changes.csv lists what became of each of their records.
+or one is two, changes.csv lists what became of each of their records; and
+household-changes.csv does of households.
 
 A party that uses clkhash sends a file of CLKs in place of filters: clks JSON, or the
 binary form, whose name must end in .bin. It is the party that the file is named after,
@@ -221,8 +222,11 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	if err := previous.follow(res, m, l.threshold != ""); err != nil {
 		return nil, err
 	}
-	households, err := l.households(ctx, res, m)
+	households, err := l.households(ctx, res, m, options.Blocking)
 	if err != nil {
+		return nil, err
+	}
+	if err := previous.followHouseholds(res, households, m); err != nil {
 		return nil, err
 	}
 	w := &linkedWriter{dir: dir, res: res, files: files, clks: l.clksFrom, secret: secret, perParty: settings.PersonIDs == "per-party", m: m, unit: &l.unit, previous: previous, households: households}
@@ -359,7 +363,7 @@ func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings form
 		})
 	}
 	m.Needs = needsOf(files)
-	m.Blocking = blockingOf(&files[0].Manifest, res)
+	m.Blocking = blockingOf(&files[0].Manifest, &res.Plan)
 	m.Evidence = evidenceOf(&files[0].Manifest, res)
 	return m
 }

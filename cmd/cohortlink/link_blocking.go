@@ -31,9 +31,11 @@ func (l *linkRun) checkFlags() error {
 }
 
 // tellPlan says before hours of work what they will be.
-func (l *linkRun) tellPlan(p *linkage.Plan) {
+func (l *linkRun) tellPlan(p *linkage.Plan) { l.tellPlanOf("", p) }
+
+func (l *linkRun) tellPlanOf(what string, p *linkage.Plan) {
 	large := p.Pairs > linkage.BoroughPairs
-	all := fmt.Sprintf("%s pairs, which take up to %s to compare at the rate of the sample", short(float64(p.Pairs)), roughly(float64(p.Pairs)/p.Rate))
+	all := what + fmt.Sprintf("%s pairs, which take up to %s to compare at the rate of the sample", short(float64(p.Pairs)), roughly(float64(p.Pairs)/p.Rate))
 	switch {
 	case p.Method != linkage.BlockNone:
 		l.app.ui.sayf("%s: comparing those that %s brings together instead, which is expected to lose %s of the links; --blocking none compares all", all, methodInWords(p.Method), ofHundred(p.Loss))
@@ -99,10 +101,9 @@ func (l *linkRun) hinted(err error) error {
 }
 
 // blockingOf is what the manifest says of the pairs that were compared; nil where it is every one, as usual.
-func blockingOf(m *formats.FiltersManifest, res *linkage.Result) *formats.LinkedBlocking {
-	p := &res.Plan
+func blockingOf(m *formats.FiltersManifest, p *linkage.Plan) *formats.LinkedBlocking {
 	none := p.Method == linkage.BlockNone
-	if none && p.Pairs <= linkage.BoroughPairs {
+	if none && p.Unblocked == "" && p.Pairs <= linkage.BoroughPairs && p.Earlier == 0 {
 		return nil
 	}
 	b := &formats.LinkedBlocking{Method: p.Method, Asked: p.Asked, Pairs: p.Pairs, Basis: blockingBasis}
@@ -110,6 +111,12 @@ func blockingOf(m *formats.FiltersManifest, res *linkage.Result) *formats.Linked
 		if b.Basis = "every pair was compared"; p.Unblocked != "" {
 			b.Basis += ": " + p.Unblocked
 		}
+	}
+	if p.Earlier > 0 {
+		b.Basis += earlierBasis
+		b.Earlier = &p.Earlier
+	}
+	if none && p.Earlier == 0 {
 		return b
 	}
 	b.Loss, b.Links = &p.Loss, p.Links
@@ -121,16 +128,33 @@ func blockingOf(m *formats.FiltersManifest, res *linkage.Result) *formats.Linked
 	return b
 }
 
-const blockingBasis = `of the pairs of the sample that reach the threshold, the share that nothing brings together, by the bits in which each differs; wrong links, which differ in more, are among them, so that of true pairs it is rather less; the recall of the estimate has it taken off`
+const (
+	blockingBasis = `of the pairs of the sample that reach the threshold, the share that nothing brings together, by the bits in which each differs; wrong links, which differ in more, are among them, so that of true pairs it is rather less; where recall is estimated it is taken off`
+	earlierBasis  = `; links between records of the earlier linkage were lost by the blocking of then, and are counted in by how many links each of the two found`
+)
+
+// blockingInWords says which pairs were compared, and what was lost by it; compared counts a
+// pair as often as it met.
+func blockingInWords(b *formats.LinkedBlocking, compared uint64) string {
+	s := b.Method
+	for _, f := range b.LSH {
+		s += fmt.Sprintf("; filter %s: %s, %s", f.Filter, plural(f.Places, "place"), plural(f.Tables, "table"))
+	}
+	if b.Method != linkage.BlockNone {
+		s += fmt.Sprintf(": %s of all pairs compared", ofHundred(float64(compared)/float64(max(b.Pairs, 1))))
+	}
+	if b.Loss == nil {
+		return s + ", " + b.Basis
+	}
+	s += fmt.Sprintf(", %s of the links expected lost", ofHundred(*b.Loss))
+	if b.Earlier != nil {
+		s += fmt.Sprintf(", those counted in that the earlier linkage lost: %s of its own", ofHundred(*b.Earlier))
+	}
+	return s
+}
 
 func (l *linkRun) tellBlocking(m *formats.LinkedManifest) {
-	b := m.Blocking
-	if b == nil || b.Method == linkage.BlockNone {
-		return
+	if b := m.Blocking; b != nil && b.Loss != nil {
+		l.app.ui.resultf("blocking   %s\n", blockingInWords(b, m.Compared))
 	}
-	how := ""
-	for _, f := range b.LSH {
-		how += fmt.Sprintf("; filter %s: %s, %s", f.Filter, plural(f.Places, "place"), plural(f.Tables, "table"))
-	}
-	l.app.ui.resultf("blocking   %s%s: %s of all pairs compared, %s of the links expected lost\n", b.Method, how, ofHundred(float64(m.Compared)/float64(max(b.Pairs, 1))), ofHundred(*b.Loss))
 }

@@ -27,6 +27,7 @@ type previousRun struct {
 	secret  []byte
 	inputs  map[string][]*formats.FiltersFile // of each party, its files: the earlier ones first
 	changes *linkage.Changes
+	homes   *linkage.Changes // of households; nil where there are none
 }
 
 func (l *linkRun) readPrevious() (*previousRun, error) {
@@ -198,15 +199,45 @@ func (p *previousRun) follow(res *linkage.Result, m *formats.LinkedManifest, giv
 	return nil
 }
 
-// write writes the records whose persons were merged or split.
+// followHouseholds keeps the household IDs, and puts into the manifest what changed.
+func (p *previousRun) followHouseholds(res *linkage.Result, h *linkage.Households, m *formats.LinkedManifest) error {
+	if p == nil || h == nil || p.linked.Manifest.Households == nil {
+		return nil
+	}
+	of, named, err := p.linked.ReadHouseholds(p.folder)
+	if err != nil {
+		return err
+	}
+	ids := make([][16]byte, len(named))
+	for i, id := range named {
+		ids[i] = id
+	}
+	if p.homes, err = res.FollowHouseholds(h, p.linked.Result, of, ids, p.secret); err != nil {
+		return errorf("%s: %w", p.folder, err)
+	}
+	m.Households.Previous = &formats.LinkedHouseholdsBefore{Households: len(ids), Merged: p.homes.Merged, Split: p.homes.Split, Renamed: p.homes.Renamed}
+	return nil
+}
+
+// write writes the records whose persons were merged or split, and those whose households were.
 func (p *previousRun) write(w *linkedWriter) error {
 	if p == nil {
 		return nil
 	}
-	return w.file(formats.LinkedChangesFile, 0o600, func(f io.Writer) error {
+	person := func(id [16]byte) string { return formats.PersonID(id).String() }
+	if err := w.changes(formats.LinkedChangesFile, "person", p.changes, person); err != nil || p.homes == nil {
+		return err
+	}
+	household := func(id [16]byte) string { return formats.HouseholdID(id).String() }
+	return w.changes(formats.LinkedHouseholdChangesFile, "household", p.homes, household)
+}
+
+// changes writes what became of persons, or of households, record by record.
+func (w *linkedWriter) changes(name, of string, changes *linkage.Changes, text func([16]byte) string) error {
+	return w.file(name, 0o600, func(f io.Writer) error {
 		b := bufio.NewWriter(f)
-		b.WriteString("record_id,person_before,person_after,change\n")
-		for _, c := range p.changes.Records {
+		fmt.Fprintf(b, "record_id,%s_before,%[1]s_after,change\n", of)
+		for _, c := range changes.Records {
 			change := "merge"
 			switch {
 			case c.Merge && c.Split:
@@ -214,7 +245,7 @@ func (p *previousRun) write(w *linkedWriter) error {
 			case c.Split:
 				change = "split"
 			}
-			fmt.Fprintf(b, "%s,%s,%s,%s\n", formats.RecordID(w.res.IDs[c.Record]), formats.PersonID(c.Before), formats.PersonID(c.After), change)
+			fmt.Fprintf(b, "%s,%s,%s,%s\n", formats.RecordID(w.res.IDs[c.Record]), text(c.Before), text(c.After), change)
 		}
 		return b.Flush()
 	})
@@ -226,12 +257,23 @@ func (l *linkRun) tellPrevious(m *formats.LinkedManifest) {
 		return
 	}
 	ui := l.app.ui
-	all := "all"
-	if p.Renamed > 0 {
-		all = "all but " + thousands(p.Renamed)
-	}
-	ui.resultf("earlier    %s of %s keep their person ID; only new records were compared\n", all, plural(p.Records, "record"))
+	ui.resultf("earlier    %s of %s keep their person ID; only new records were compared\n", allBut(p.Renamed), plural(p.Records, "record"))
 	if p.Merged+p.Split > 0 {
 		ui.resultf("changes    %s of several earlier ones, %s split: %s\n", plural(p.Merged, "person"), plural(p.Split, "earlier person"), filepath.Join(l.out, formats.LinkedChangesFile))
 	}
+	if m.Households == nil || m.Households.Previous == nil {
+		return
+	}
+	h := m.Households.Previous
+	ui.resultf("           %s of them keep their household ID\n", allBut(h.Renamed))
+	if h.Merged+h.Split > 0 {
+		ui.resultf("changes    %s of several earlier ones, %s split: %s\n", plural(h.Merged, "household"), plural(h.Split, "earlier household"), filepath.Join(l.out, formats.LinkedHouseholdChangesFile))
+	}
+}
+
+func allBut(n int) string {
+	if n == 0 {
+		return "all"
+	}
+	return "all but " + thousands(n)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -56,6 +57,25 @@ func personsOf(l *formats.Linked) map[string]string {
 		}
 	}
 	return out
+}
+
+// editManifest changes the manifest of a linked folder, as whoever holds its secret can.
+func editManifest(t *testing.T, dir string, edit func(*formats.LinkedManifest)) {
+	t.Helper()
+	m, err := formats.ReadLinkedManifest(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := formats.ReadPersonSecret(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit(m)
+	var b bytes.Buffer
+	if err := formats.WriteLinkedManifest(&b, m, secret); err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, filepath.Join(dir, formats.LinkedManifestFile), b.Bytes())
 }
 
 // A party that is added to a linkage comes out as if all had been linked at once, the IDs of persons that nothing new
@@ -314,22 +334,52 @@ func TestPreviousEvidence(t *testing.T) {
 	}
 
 	// A folder that does not say how it weighed is refused.
-	m, err := formats.ReadLinkedManifest(at("first"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.Evidence.Weighing = nil
-	secret, err := formats.ReadPersonSecret(at("first"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	if err := formats.WriteLinkedManifest(&b, m, secret); err != nil {
-		t.Fatal(err)
-	}
-	mustWrite(t, at("first/"+formats.LinkedManifestFile), b.Bytes())
+	editManifest(t, at("first"), func(m *formats.LinkedManifest) { m.Evidence.Weighing = nil })
 	l := linkRun{app: quietApp(new(bytes.Buffer)), files: files, previous: at("first"), out: at("no"), random: seeded(40)}
 	if _, err := l.run(t.Context()); err == nil || !strings.Contains(err.Error(), "does not say how its pairs were weighed") {
 		t.Errorf("linked with error %v", err)
+	}
+}
+
+// What blocking lost in a linkage stays lost in what is added to it, and is told wherever it is told how links were found.
+func TestPreviousAfterBlocking(t *testing.T) {
+	dir, files := hashBorough(t, 300, 2)
+	all := slices.Sorted(maps.Values(files))
+	at := func(name string) string { return filepath.Join(dir, name) }
+	mustLink(t, linkRun{files: all[:3], threshold: "0.88", out: at("first")})
+	plain, _ := mustLink(t, linkRun{files: all, previous: at("first"), out: at("plain")})
+	loss := 0.25
+	editManifest(t, at("first"), func(m *formats.LinkedManifest) {
+		m.Blocking = &formats.LinkedBlocking{Method: linkage.BlockLSH, Pairs: 1, Loss: &loss, Links: 300, LSH: []formats.LinkedLSH{{Filter: "record", Places: 9, Tables: 14}}}
+	})
+	var out bytes.Buffer
+	l := linkRun{app: &app{ui: newUI(strings.NewReader(""), &out, new(bytes.Buffer))}, files: all, previous: at("first"), out: at("more"), random: seeded(40)}
+	m, err := l.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := m.Blocking
+	if b == nil || b.Method != linkage.BlockNone || b.Earlier == nil || *b.Earlier != loss || *b.Loss <= 0.05 || *b.Loss >= loss || plain.Blocking != nil {
+		t.Fatalf("the manifest says %+v of how pairs were chosen, and %+v where nothing was lost", b, plain.Blocking)
+	}
+	if got, want := *m.Estimate.Recall, *plain.Estimate.Recall*(1-*b.Loss); math.Abs(got-want) > 1e-9 {
+		t.Errorf("recall is estimated as %v, want %v", got, want)
+	}
+	want := fmt.Sprintf("none, %s of the links expected lost, those counted in that the earlier linkage lost: 25 %% of its own\n", ofHundred(*b.Loss))
+	if !strings.Contains(out.String(), "\nblocking   "+want) {
+		t.Errorf("link says\n%s\nwant %s", &out, want)
+	}
+	found, err := l.app.inspect(at("more"), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := fmt.Sprintln(found.lines()); !strings.Contains(lines, "[blocking "+strings.TrimSuffix(want, "\n")+"]") {
+		t.Errorf("inspect says %s", lines)
+	}
+	loss = 1
+	editManifest(t, at("first"), func(m *formats.LinkedManifest) { m.Blocking.Loss = &loss })
+	l = linkRun{app: quietApp(&out), files: all, previous: at("first"), out: at("no"), random: seeded(40)}
+	if _, err := l.run(t.Context()); err == nil || !strings.Contains(err.Error(), "holds what link does not write") {
+		t.Errorf("a linkage that lost everything: %v", err)
 	}
 }

@@ -74,9 +74,6 @@ func deriveKeys(k kdf, secret []byte, features int) ([][2][]byte, error) {
 	return keys, nil
 }
 
-// Bits is the length of a CLK.
-func (e *Encoder) Bits() int { return e.bits }
-
 // Size is the length of a CLK in bytes: bits, rounded up to whole bytes.
 func (e *Encoder) Size() int { return (e.bits + 7) / 8 }
 

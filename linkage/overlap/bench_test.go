@@ -122,7 +122,7 @@ func BenchmarkPairs(b *testing.B) {
 		for _, t := range []string{"0.75", "0.80", "0.85", "0.90"} {
 			b.Run(t, func(b *testing.B) {
 				ratio, _ := ParseRatio(t)
-				j, err := Between(fx, fy, ratio)
+				j, err := Between(fx, fy, Dice(ratio))
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -175,7 +175,7 @@ func BenchmarkLarge(b *testing.B) {
 	}
 	for _, t := range []string{"0.80", "0.85", "0.90"} {
 		b.Run(t, func(b *testing.B) {
-			j, err := Between(fx, fy, ratio(b, t))
+			j, err := Between(fx, fy, Dice(ratio(b, t)))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -103,7 +103,7 @@ func TestBeside(t *testing.T) {
 		})
 		report("full", 0, words, len(dst), took)
 		for _, text := range []string{"0.75", "0.80", "0.85", "0.90"} {
-			j, err := Between(fa, fb, ratio(t, text))
+			j, err := Between(fa, fb, Dice(ratio(t, text)))
 			if err != nil {
 				t.Fatal(err)
 			}

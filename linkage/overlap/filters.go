@@ -47,7 +47,7 @@ func Prepare(bits int, rows []uint64) (*Filters, error) {
 	return l.Prepare(rows)
 }
 
-// Prepare stores filters for scanning: rows holds l.Bits()/64 words for each, one after
+// Prepare stores filters for scanning: rows holds l's bits/64 words for each, one after
 // the other. The words are copied, so the caller may reuse rows.
 func (l *Layout) Prepare(rows []uint64) (*Filters, error) {
 	words := l.bits / 64

@@ -22,29 +22,14 @@ type Join struct {
 	check  int // the checkpoint, in words; the words of a filter if there is none
 }
 
-// Between prepares the join of two sets, which must have been prepared under one layout,
-// by their Dice coefficient: it is [BetweenBy] with [Dice].
-func Between(a, b *Filters, t Ratio) (*Join, error) { return newDiceJoin(a, b, t, false) }
-
-// Within prepares the join of a set with itself by the Dice coefficient: it is [WithinBy]
-// with [Dice].
-func Within(f *Filters, t Ratio) (*Join, error) { return newDiceJoin(f, f, t, true) }
-
-// BetweenBy prepares the join of two sets, which must have been prepared under one layout.
+// Between prepares the join of two sets, which must have been prepared under one layout.
 // Apart from checks it spends a few milliseconds choosing a checkpoint by timing, which
 // changes how fast hits are found, and not which or in what order.
-func BetweenBy(a, b *Filters, r Rule) (*Join, error) { return newJoin(a, b, r, false) }
+func Between(a, b *Filters, r Rule) (*Join, error) { return newJoin(a, b, r, false) }
 
-// WithinBy prepares the join of a set with itself. Each unordered pair of different rows is
+// Within prepares the join of a set with itself. Each unordered pair of different rows is
 // found once, as A and B in an order that means nothing.
-func WithinBy(f *Filters, r Rule) (*Join, error) { return newJoin(f, f, r, true) }
-
-func newDiceJoin(a, b *Filters, t Ratio, within bool) (*Join, error) {
-	if !t.valid() {
-		return nil, fmt.Errorf("threshold %d/%d must be greater than 0 and at most 1", t.Num, t.Den)
-	}
-	return newJoin(a, b, Dice(t), within)
-}
+func Within(f *Filters, r Rule) (*Join, error) { return newJoin(f, f, r, true) }
 
 func newJoin(a, b *Filters, r Rule, within bool) (*Join, error) {
 	switch {

@@ -72,11 +72,11 @@ func checkJoin(t testing.TB, a, b []uint64, words int, ratio Ratio, learn bool) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	between, err := Between(fa, fb, ratio)
+	between, err := Between(fa, fb, Dice(ratio))
 	if err != nil {
 		t.Fatal(err)
 	}
-	within, err := Within(fa, ratio)
+	within, err := Within(fa, Dice(ratio))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestEveryLength(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j, err := Between(fa, fb, ratio(t, "0.8"))
+			j, err := Between(fa, fb, Dice(ratio(t, "0.8")))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,11 +192,11 @@ func TestJoinsAreTheDefinitionForAnyFilters(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j, err := BetweenBy(fa, fb, rule)
+			j, err := Between(fa, fb, rule)
 			if err != nil {
 				t.Fatal(err)
 			}
-			mirror, err := BetweenBy(fb, fa, rule)
+			mirror, err := Between(fb, fa, rule)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -248,7 +248,7 @@ func TestExactlyAtTheThreshold(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				j, err := Between(fa, fb, threshold)
+				j, err := Between(fa, fb, Dice(threshold))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -286,14 +286,14 @@ func TestEmptyFullAndEqualFilters(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, threshold := range []string{"0.000000001", "0.8", "1"} {
-				j, err := Between(f, f, ratio(t, threshold))
+				j, err := Between(f, f, Dice(ratio(t, threshold)))
 				if err != nil {
 					t.Fatal(err)
 				}
 				if got := len(j.all()); got != c.want {
 					t.Errorf("%s, threshold %s: %d hits, want %d", c.name, threshold, got, c.want)
 				}
-				w, err := Within(f, ratio(t, threshold))
+				w, err := Within(f, Dice(ratio(t, threshold)))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -312,7 +312,7 @@ func TestHitsAreEmittedInPieces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := Between(f, f, ratio(t, "1"))
+	j, err := Between(f, f, Dice(ratio(t, "1")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +347,7 @@ func TestOrderIsFixed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		j, err := Between(fa, fb, ratio(t, "0.75"))
+		j, err := Between(fa, fb, Dice(ratio(t, "0.75")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -408,7 +408,7 @@ func TestRowsInAnyOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		j, err := Between(fa, fb, ratio(t, "0.7"))
+		j, err := Between(fa, fb, Dice(ratio(t, "0.7")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -443,11 +443,10 @@ func TestJoinsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, try := range map[string]func() (*Join, error){
-		"other length":     func() (*Join, error) { return Between(f, short, Ratio{1, 2}) },
-		"other layout":     func() (*Join, error) { return Between(f, learned, Ratio{1, 2}) },
-		"threshold 0":      func() (*Join, error) { return Within(f, Ratio{0, 1}) },
-		"no threshold":     func() (*Join, error) { return Within(f, Ratio{}) },
-		"threshold over 1": func() (*Join, error) { return Within(f, Ratio{3, 2}) },
+		"other length":     func() (*Join, error) { return Between(f, short, Dice(Ratio{1, 2})) },
+		"other layout":     func() (*Join, error) { return Between(f, learned, Dice(Ratio{1, 2})) },
+		"no threshold":     func() (*Join, error) { return Within(f, Dice(Ratio{})) },
+		"threshold over 1": func() (*Join, error) { return Within(f, Dice(Ratio{3, 2})) },
 	} {
 		if _, err := try(); err == nil {
 			t.Errorf("%s: accepted", name)
@@ -462,14 +461,14 @@ func TestJoinsRefused(t *testing.T) {
 		"offset too big":  {{1, 2, 1 << 62}},
 		"one line of two": {{1, 2, 0}, {3, 2, 0}},
 	} {
-		if _, err := WithinBy(f, rule); err == nil {
+		if _, err := Within(f, rule); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := Between(f, f, Ratio{1, 2}); err != nil {
+	if _, err := Between(f, f, Dice(Ratio{1, 2})); err != nil {
 		t.Error(err)
 	}
-	j, err := Within(f, Ratio{1, 2})
+	j, err := Within(f, Dice(Ratio{1, 2}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,9 +58,6 @@ func NewLayout(bits int, sets ...[]uint64) (*Layout, error) {
 	return l, nil
 }
 
-// Bits is the length of the filters that l is for.
-func (l *Layout) Bits() int { return l.bits }
-
 func (l *Layout) same(m *Layout) bool { return l == m || slices.Equal(l.order, m.order) }
 
 // countBits adds one to set[b] for every bit b of row.

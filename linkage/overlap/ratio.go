@@ -43,16 +43,6 @@ func ParseRatio(s string) (Ratio, error) {
 	return Ratio{uint32(num / g), uint32(den / g)}, nil
 }
 
-// Reached reports whether two filters with p and q ones and c of them in common have a
-// Dice coefficient 2c/(p+q) of at least r. It is the definition that [Join] is tested
-// against. Two filters without a one have a coefficient of 0, not of 1: nothing is known
-// of either, which is no reason to call them the same.
-func (r Ratio) Reached(c, p, q int) bool {
-	return c > 0 && 2*uint64(c)*uint64(r.Den) >= uint64(r.Num)*uint64(p+q)
-}
-
-func (r Ratio) valid() bool { return 0 < r.Num && r.Num <= r.Den }
-
 func digits(s string) bool {
 	for _, c := range []byte(s) {
 		if c < '0' || c > '9' {

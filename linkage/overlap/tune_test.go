@@ -25,11 +25,11 @@ func TestTune(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, threshold := range []string{"0.000000001", "0.8", "1"} {
-				between, err := Between(f, f, ratio(t, threshold))
+				between, err := Between(f, f, Dice(ratio(t, threshold)))
 				if err != nil {
 					t.Fatal(err)
 				}
-				within, err := Within(f, ratio(t, threshold))
+				within, err := Within(f, Dice(ratio(t, threshold)))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -53,7 +53,7 @@ func BenchmarkTune(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	j, err := Between(f, f, ratio(b, "0.85"))
+	j, err := Between(f, f, Dice(ratio(b, "0.85")))
 	if err != nil {
 		b.Fatal(err)
 	}
