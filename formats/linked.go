@@ -274,7 +274,7 @@ func ReadLinkedManifest(dir string) (*LinkedManifest, error) {
 	d := json.NewDecoder(strings.NewReader(string(text)))
 	d.DisallowUnknownFields()
 	if len(text) > maxLinkedManifest || d.Decode(&m) != nil {
-		return nil, fmt.Errorf("%s is damaged: link again", path)
+		return nil, fmt.Errorf("%s is damaged, or of a newer cohortlink\ntake a copy of the folder as link wrote it, use the cohortlink that wrote it, or link again", path)
 	}
 	if m.Version != 1 {
 		return nil, fmt.Errorf("%s is of version %d; this cohortlink reads version 1", path, m.Version)

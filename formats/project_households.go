@@ -65,7 +65,8 @@ func (p *Project) formatHouseholds(line func(string, ...any)) {
 	line("# Persons who live together can be found too, from where each record says that they do. A field marked for: households is in")
 	line("# no filter of persons. Kinds that serve: name, postcode, text (an address) and uprn, which travels as an exact key.")
 	if p.Households == nil {
-		line("# households: {fields: [surname, postcode, address, uprn]}")
+		line("# Such a field: - {name: address, kind: text, for: households}")
+		line("# households: {fields: [surname, postcode, address]}")
 		return
 	}
 	line("households: {fields: %s}", yamlList(p.Households.Fields))

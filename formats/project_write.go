@@ -239,7 +239,7 @@ func yamlText(s string) string {
 	return b.String() + `"`
 }
 
-// yamlKey is yamlText for the name of a setting, which may be no number.
+// yamlKey is yamlText for the name of a setting, or a text in a list, which may be no number.
 func yamlKey(s string) string {
 	if threshold.MatchString(s) {
 		return `"` + s + `"`
@@ -250,7 +250,7 @@ func yamlKey(s string) string {
 func yamlList(texts []string) string {
 	quoted := make([]string, len(texts))
 	for i, t := range texts {
-		quoted[i] = yamlText(t)
+		quoted[i] = yamlKey(t)
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
 }

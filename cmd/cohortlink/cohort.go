@@ -109,7 +109,7 @@ func (r *cohortRun) run() error {
 	}
 	condition, err := cohort.ParseWhere(r.where, r.order, persons.needs)
 	if err != nil {
-		return usageError{err}
+		return r.misasked(err, persons.needs)
 	}
 	if err := r.mayBeChosenBy(condition, persons); err != nil {
 		return err

@@ -54,6 +54,23 @@ released before: what two of them would tell together is hidden too, or the rele
 refused. A linked folder that has released counts does so again only with its ledger.
 `
 
+// misasked is an error about the condition or question of the command. Where that names
+// what the linkage does not have, the hint says what there is.
+func (r *release) misasked(err error, needs []cohort.Need) error {
+	if !errors.Is(err, cohort.ErrGone) {
+		return usageError{err}
+	}
+	var names []string
+	for _, n := range needs {
+		names = append(names, n.Name)
+	}
+	hint := fmt.Sprintf("the parties are %s; parties>=2 asks in how many somebody is", quoted(r.order))
+	if names != nil {
+		hint += fmt.Sprintf("\nthe needs are %s; NEED>=2 asks whether two parties or more say a yes-no need", quoted(names))
+	}
+	return usagef("%w\n%s", err, hint)
+}
+
 // begin reads the linked folder's manifest, the project file and the ledger.
 func (r *release) begin() (cohort.Rule, error) {
 	var rule cohort.Rule

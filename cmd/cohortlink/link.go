@@ -413,28 +413,34 @@ func estimateInterval(low, high float64) *[2]float64 {
 	return &[2]float64{low, high}
 }
 
-const estimateBasis = `expected precision and recall of the pairs between parties (within the party, where there is one), without truth: the best score of a record in another party was held against its second best, which belongs to somebody else, and the pairs that persons accept were counted at a row of thresholds, which shows how many of such strangers are joined; the 95 % intervals allow for chance and for how far such estimates were off on files with known truth`
+const estimateBasis = `expected precision and recall of the pairs between parties (within the party, where there is one), without truth: the best score of a record in another party (in its own, where there is one) was held against its second best, which belongs to somebody else, and the pairs that persons accept were counted at a row of thresholds, which shows how many of such strangers are joined; the 95 % intervals allow for chance and for how far such estimates were off on files with known truth`
 
-// howChosen tells in words, for a board, where the threshold comes from.
+// howChosen tells in words, for a board, where the threshold comes from: before the colon
+// what an analyst repeats, after it how it is done.
 func howChosen(res *linkage.Result) string {
+	shared, stranger := "the parties share anybody", "in another party that holds each person once, a record's second-best match is somebody else"
+	if len(res.Parties) == 1 {
+		shared, stranger = "anybody is there twice", "the best match of a record that does not belong with its better ones is somebody else"
+	}
 	switch {
 	case !res.Auto:
 		return "given by the analyst"
 	case res.Nothing && res.Evidence != nil:
-		return "no sign was found that the parties share anybody, or there are too few records to tell; only pairs of overwhelming weight are linked"
+		return "no sign was found that " + shared + ", or there are too few records to tell; only pairs of overwhelming weight are linked"
 	case res.Nothing:
-		return "no sign was found that the parties share anybody, or there are too few records to tell; only records whose filters are equal are linked"
+		return "no sign was found that " + shared + ", or there are too few records to tell; only records whose filters are equal are linked"
 	case res.Evidence != nil:
-		return "chosen without truth: each pair was weighed by all filters and exact keys, and in another party that holds each person once a record's second-best match is somebody else, which tells how high strangers weigh; the threshold is where the expected balance of wrong and missed links (F1) is best"
+		return "chosen without truth, where the expected balance of wrong and missed links (F1) is best: each pair was weighed by all filters and exact keys, and " + stranger + ", which tells how high strangers weigh"
 	default:
-		return "chosen from the scores, without truth: in another party that holds each person once, a record's second-best match is somebody else, which tells how high strangers score, and persons were formed at a row of thresholds, which shows how many strangers are joined; the threshold is where the expected balance of wrong and missed links (F1) of the persons is best"
+		return "chosen without truth, where the expected balance of wrong and missed links (F1) is best: " + stranger + ", which tells how high strangers score, and persons were formed at a row of thresholds, which shows how many strangers are joined"
 	}
 }
 
 func (l *linkRun) tell(m *formats.LinkedManifest) {
 	ui := l.app.ui
 	ui.resultf("linked %s of %s into %s, comparing %s pairs\n", plural(m.Records, "record"), parties(len(m.Parties)), plural(m.Persons, "person"), short(float64(m.Compared)))
-	ui.resultf("threshold  %.3f, %s\n", m.Threshold.Score, m.Threshold.Chosen)
+	chosen, _, _ := strings.Cut(m.Threshold.Chosen, ":")
+	ui.resultf("threshold  %.3f, %s\n", m.Threshold.Score, chosen)
 	if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
 		l.tellEstimate(&m.Estimate)
 	}

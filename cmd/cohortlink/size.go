@@ -104,7 +104,7 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 	}
 	if r.where != "" || r.by != "" {
 		if err := cohort.CheckQuestion(cohort.Question{Where: r.where, By: r.by}, r.order, persons.needs); err != nil {
-			return nil, usageError{err}
+			return nil, r.misasked(err, persons.needs)
 		}
 	}
 	strict, err := r.findStricter(persons)

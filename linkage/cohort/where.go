@@ -342,6 +342,9 @@ func (r *whereReader) name() (whereNode, error) {
 	}
 	r.at++
 	switch {
+	case party >= 0 && r.at < len(r.words) && !r.words[r.at].quoted && strings.ContainsAny(r.words[r.at].text, "<>=!"):
+		text := nameText("party", name, r.parties, r.needs)
+		return whereNode{}, fmt.Errorf("%w: a person is in party %q or not; write %s, or not %s, or parties>=2 for how many parties", errWhere, name, text, text)
 	case party >= 0:
 		r.c.parties |= 1 << party
 		return whereNode{text: nameText("party", name, r.parties, r.needs), words: "known to " + name, not: "not known to " + name,

@@ -73,6 +73,8 @@ func TestWhere(t *testing.T) {
 func TestWhereMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		"counsil":                       `"counsil" is no party and no need`,
+		"council>=2":                    `a person is in party "council" or not; write council, or not council, or parties>=2`,
+		`"Age UK" = 1`:                  `a person is in party "Age UK" or not; write "Age UK", or not "Age UK", or`,
 		"housing":                       "write party:housing or need:housing",
 		"frailty=yes":                   "write frailty, or not frailty",
 		"age_band":                      "such as age_band=0-17",
