@@ -386,6 +386,17 @@ func TestBlockingBeyondABorough(t *testing.T) {
 	if err != nil || b.Method != BlockNone || !strings.Contains(b.Unblocked, "too few to tell") || told.Unblocked != b.Unblocked {
 		t.Errorf("a sample without links: plan %+v (%v)", b, err)
 	}
+
+	// Records that are added where pairs are weighed are not blocked, which is said, and how long it takes.
+	r.Blocking, told = o, nil
+	b, err = planMore([]*run{r, r}, &model{filters: []*witness{{floor: 500}, {}}})
+	if err != nil || told == nil || b.Method != BlockNone || !strings.Contains(told.Unblocked, "without blocking") || !(told.Rate > 1e6) || math.IsInf(told.Rate, 0) {
+		t.Errorf("added to weighed pairs: plan %+v (%v)", b, err)
+	}
+	r.Blocking.Method, told = BlockNone, nil
+	if b, err = planMore([]*run{r}, &model{filters: []*witness{{floor: 500}}}); err != nil || told == nil || told.Unblocked != "" || !b.Asked {
+		t.Errorf("asked for no blocking: plan %+v (%v)", b, err)
+	}
 }
 
 // The numbers that a plan is made from are what they are said to be.

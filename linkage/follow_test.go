@@ -2,7 +2,6 @@ package linkage
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -54,7 +53,7 @@ func TestFollow(t *testing.T) {
 					t.Fatalf("two persons have one ID: %x", list)
 				}
 			}
-			checkChanges(t, previous, r, ids, now, c)
+			checkChanges(t, nameOfEach(previous, previous.Person, ids), nameOfEach(r, r.Person, now), r, c)
 			previous, ids = r, now
 		}
 	})
@@ -65,42 +64,42 @@ func sortedIDs(ids []PersonID) []PersonID {
 	return ids
 }
 
-func checkChanges(t *rapid.T, previous, r *Result, ids, now []PersonID, c *Changes) {
-	before, after := map[PersonID]map[RecordID]bool{}, map[PersonID]map[RecordID]bool{}
-	put := func(to map[PersonID]map[RecordID]bool, id PersonID, record RecordID) {
-		if to[id] == nil {
-			to[id] = map[RecordID]bool{}
-		}
-		to[id][record] = true
-	}
-	was := map[RecordID]PersonID{}
-	for i, id := range previous.IDs {
-		put(before, ids[previous.Person[i]], id)
-		was[id] = ids[previous.Person[i]]
-	}
-	merged, split := map[PersonID]map[PersonID]bool{}, map[PersonID]map[PersonID]bool{}
-	renamed := 0
+// nameOfEach gives the records of a result, each in a group or -1, the names of their groups.
+func nameOfEach(r *Result, group []int32, names [][16]byte) map[RecordID][16]byte {
+	out := map[RecordID][16]byte{}
 	for i, id := range r.IDs {
-		person := now[r.Person[i]]
-		if old, ok := was[id]; ok {
-			put(after, person, id)
-			for _, x := range []struct {
-				to       map[PersonID]map[PersonID]bool
-				id, with PersonID
-			}{{merged, person, old}, {split, old, person}} {
-				if x.to[x.id] == nil {
-					x.to[x.id] = map[PersonID]bool{}
-				}
-				x.to[x.id][x.with] = true
-			}
-			if old != person {
-				renamed++
-			}
-		} else if after[person] == nil {
-			after[person] = map[RecordID]bool{}
+		if group[i] >= 0 {
+			out[id] = names[group[i]]
 		}
 	}
-	count := func(of map[PersonID]map[PersonID]bool) (n int) {
+	return out
+}
+
+// checkChanges holds changes against the names that records had before and have in r.
+func checkChanges(t *rapid.T, before, after map[RecordID][16]byte, r *Result, c *Changes) {
+	type names = map[[16]byte]bool
+	sources, targets := map[[16]byte]names{}, map[[16]byte]names{}
+	add := func(to map[[16]byte]names, at, name [16]byte) {
+		if to[at] == nil {
+			to[at] = names{}
+		}
+		to[at][name] = true
+	}
+	gone := names{} // those with a record that is in none any more
+	renamed := 0
+	for id, was := range before {
+		is, some := after[id]
+		if !some || is != was {
+			renamed++
+		}
+		if !some {
+			gone[was] = true
+			continue
+		}
+		add(sources, is, was)
+		add(targets, was, is)
+	}
+	several := func(of map[[16]byte]names) (n int) {
 		for _, x := range of {
 			if len(x) > 1 {
 				n++
@@ -108,35 +107,30 @@ func checkChanges(t *rapid.T, previous, r *Result, ids, now []PersonID, c *Chang
 		}
 		return n
 	}
-	if c.Merged != count(merged) || c.Split != count(split) || c.Renamed != renamed {
-		t.Fatalf("%d merged, %d split and %d renamed; want %d, %d and %d", c.Merged, c.Split, c.Renamed, count(merged), count(split), renamed)
-	}
-	for id, records := range before {
-		if len(split[id]) == 1 && len(merged[slices.Collect(maps.Keys(split[id]))[0]]) == 1 && !maps.Equal(after[id], records) {
-			t.Fatalf("person %x is as before, and has another ID", id)
-		}
-		if now := after[id]; now != nil {
-			shared := false
-			for record := range now {
-				shared = shared || records[record]
-			}
-			if !shared {
-				t.Fatalf("ID %x went to a person without a record of it", id)
-			}
-		}
+	if c.Merged != several(sources) || c.Split != several(targets) || c.Renamed != renamed {
+		t.Fatalf("%d merged, %d split and %d renamed; want %d, %d and %d", c.Merged, c.Split, c.Renamed, several(sources), several(targets), renamed)
 	}
 	listed := map[RecordID]bool{}
 	for _, x := range c.Records {
 		id := r.IDs[x.Record]
 		listed[id] = true
-		if x.Before != was[id] || x.After != now[r.Person[x.Record]] || x.Split != (len(split[x.Before]) > 1) || x.Merge != (len(merged[x.After]) > 1) {
+		if x.Before != before[id] || x.After != after[id] || x.Split != (len(targets[x.Before]) > 1) || x.Merge != (len(sources[x.After]) > 1) {
 			t.Fatalf("record %x is listed as %+v", id, x)
 		}
 	}
-	for id, old := range was {
-		to := slices.Collect(maps.Keys(split[old]))
-		if changed := len(to) > 1 || len(merged[to[0]]) > 1; changed != listed[id] {
-			t.Fatalf("record %x is listed: %v, its person changed: %v", id, listed[id], changed)
+	for id, was := range before {
+		is, some := after[id]
+		split, merged := len(targets[was]) > 1, some && len(sources[is]) > 1
+		if listed[id] != (split || merged) {
+			t.Fatalf("record %x is listed: %v, split: %v, merged: %v", id, listed[id], split, merged)
+		}
+		if some && !split && !merged && !gone[was] && is != was {
+			t.Fatalf("%x is as before, and has another ID", was)
+		}
+	}
+	for id := range sources {
+		if _, old := targets[id]; (old || gone[id]) && !sources[id][id] {
+			t.Fatalf("ID %x went where no record of it is", id)
 		}
 	}
 }
@@ -183,7 +177,8 @@ func TestFollowHouseholds(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				checkHouseholds(t, previous, of, ids, r, h, r.HouseholdIDs(h, secret, ""), c)
+				was := &Households{Of: of}
+				checkChanges(t, nameOfEach(previous, was.ofRecords(previous), ids), nameOfEach(r, h.ofRecords(r), r.HouseholdIDs(h, secret, "")), r, c)
 			}
 			previous, of, ids = r, h.Of, r.HouseholdIDs(h, secret, "")
 			if all := slices.Clone(ids); len(slices.Compact(sortedIDs(all))) != h.N {
@@ -191,75 +186,6 @@ func TestFollowHouseholds(t *testing.T) {
 			}
 		}
 	})
-}
-
-func checkHouseholds(t *rapid.T, previous *Result, of []int32, ids [][16]byte, r *Result, h *Households, now [][16]byte, c *Changes) {
-	type known struct {
-		id   [16]byte
-		some bool
-	}
-	before, after := map[RecordID]known{}, map[RecordID]known{}
-	for i, id := range previous.IDs {
-		if household := of[previous.Person[i]]; household >= 0 {
-			before[id] = known{ids[household], true}
-		}
-	}
-	for i, id := range r.IDs {
-		if household := h.Of[r.Person[i]]; household >= 0 {
-			after[id] = known{now[household], true}
-		}
-	}
-	sources, targets := map[[16]byte]map[[16]byte]bool{}, map[[16]byte]map[[16]byte]bool{}
-	renamed := 0
-	for id, was := range before {
-		is := after[id]
-		if is.id != was.id {
-			renamed++
-		}
-		if !is.some {
-			continue
-		}
-		if sources[is.id] == nil {
-			sources[is.id] = map[[16]byte]bool{}
-		}
-		if targets[was.id] == nil {
-			targets[was.id] = map[[16]byte]bool{}
-		}
-		sources[is.id][was.id], targets[was.id][is.id] = true, true
-	}
-	merged, split := 0, 0
-	for _, from := range sources {
-		if len(from) > 1 {
-			merged++
-		}
-	}
-	for _, to := range targets {
-		if len(to) > 1 {
-			split++
-		}
-	}
-	if c.Merged != merged || c.Split != split || c.Renamed != renamed {
-		t.Fatalf("%d merged, %d split and %d renamed; want %d, %d and %d", c.Merged, c.Split, c.Renamed, merged, split, renamed)
-	}
-	for id, was := range before {
-		is := after[id]
-		same := is.some && len(sources[is.id]) == 1 && len(targets[was.id]) == 1
-		for other, old := range before {
-			same = same && (old != was || after[other].some)
-		}
-		if same && is.id != was.id {
-			t.Fatalf("household %x is as before, and has another ID", was.id)
-		}
-		changed := slices.ContainsFunc(c.Records, func(x Change) bool { return r.IDs[x.Record] == id && x.Before == was.id && x.After == is.id })
-		if changed != (len(sources[is.id]) > 1 || len(targets[was.id]) > 1) {
-			t.Fatalf("record %x is listed: %v", id, changed)
-		}
-	}
-	for _, id := range now {
-		if slices.Contains(ids, id) && len(sources[id]) > 0 && !sources[id][id] {
-			t.Fatalf("ID %x went to a household without a record of it", id)
-		}
-	}
 }
 
 func TestFollowHouseholdsRefusesAnotherSecret(t *testing.T) {
