@@ -55,6 +55,42 @@ func boroughCounts(t testing.TB, n, people int, needs []Need) *Counts {
 	return Count(p)
 }
 
+// lattice is random persons in n parties, with many small cells.
+func lattice(t testing.TB, rnd *rand.Rand, n int, needs []Need) *Counts {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprint("p", i)
+	}
+	p := newPersons(t, names, needs)
+	for in := uint64(1); in < 1<<n; in++ {
+		many := 0
+		switch rnd.IntN(5) {
+		case 0:
+		case 1, 2:
+			many = rnd.IntN(8)
+		case 3:
+			many = rnd.IntN(40)
+		case 4:
+			many = rnd.IntN(400) / bits.OnesCount64(in)
+		}
+		for range many {
+			by := bits.TrailingZeros64(in)
+			var c []Carry
+			for i, need := range needs {
+				if need.Kind == YesNo && rnd.IntN(6) == 0 {
+					c = append(c, Carry{by, i, 0})
+				} else if need.Kind == Category && rnd.IntN(5) > 0 {
+					c = append(c, Carry{by, i, min(rnd.IntN(len(need.Values)), rnd.IntN(len(need.Values)))})
+				}
+			}
+			if err := p.Add(in, c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return Count(p)
+}
+
 var demoNeeds = []Need{
 	{Name: "frailty", Kind: YesNo}, {Name: "diabetes", Kind: YesNo}, {Name: "housing_need", Kind: YesNo}, {Name: "social_care", Kind: YesNo},
 	{Name: "age_band", Kind: Category, Values: []string{"0-17", "18-44", "45-64", "65-84", "85+"}},
