@@ -374,7 +374,9 @@ func (n *told) tell(t *testing.T, py *asking[[]answer], c *crowd, r cohort.Rule,
 	if len(apart) > 0 {
 		s.attack(unaware, party, append([]int{aware[0]}, apart...)...)
 	}
-	s.attackAlone(party, plain...)
+	if lattice%3 == 1 {
+		s.attackAlone(party, plain...)
+	}
 	py.about(s)
 }
 

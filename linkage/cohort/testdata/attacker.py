@@ -310,8 +310,8 @@ class Story:
                 n = people.count(key)
                 if shown is not None:
                     low, high = rule.meaning(shown)
-                    if then and doc["beside"] and not low <= n <= high:
-                        continue
+                    if then and self.docs[last]["beside"] and not low <= n <= high:
+                        continue  # of the same records: known to have changed
                 else:
                     low, high = rule.zero, rule.least - 1 if told and rule.small(n) else None
                 if then:  # of other persons: taken for those of today as far as that can be
@@ -410,6 +410,12 @@ class Program:
         self.h.changeColsCost(self.n, self.every, sign * x[self.keep].astype(float))
         self.h.run()
         status = self.h.getModelStatus()
+        if status != highspy.HighsModelStatus.kOptimal:  # lost its way: from the beginning
+            self.h.clearSolver()
+            self.h.setOptionValue("simplex_strategy", 1)
+            self.h.run()
+            self.h.setOptionValue("simplex_strategy", 4)
+            status = self.h.getModelStatus()
         if status != highspy.HighsModelStatus.kOptimal:
             raise SystemExit(f"attacker: no solution: {self.h.modelStatusToString(status)}")
         world = np.zeros(len(self.keep))
@@ -422,6 +428,8 @@ def reach(size, facts, goals):
     down to the goal and -1 to go up to it. Returns {i: how far a world goes}, and which
     goals whole worlds are known to reach."""
     far, whole = {}, {i for i, (_, n, goal, sign) in enumerate(goals) if sign * (n - goal) <= 0}
+    sums = np.array([x for x, _, _, _ in goals], dtype=float).reshape(len(goals), size)
+    ends, signs = np.array([g[2] for g in goals]), np.array([g[3] for g in goals])
     open_ = [i for i in range(len(goals)) if i not in whole]
     if not open_:
         return far, whole
@@ -430,7 +438,7 @@ def reach(size, facts, goals):
     def look(world):
         nonlocal open_
         integral = np.abs(world - np.round(world)).max(initial=0) < 1e-6
-        reached = {i for i in range(len(goals)) if goals[i][3] * (goals[i][0] @ world - goals[i][2]) <= EPS}
+        reached = set(np.flatnonzero(signs * (sums @ world - ends) <= EPS))
         if integral:
             whole.update(reached)
         open_ = [i for i in open_ if i not in reached]
@@ -484,6 +492,9 @@ def attack(story, a):
             recovered += low == high
     answer = {"small": len(targets), "recovered": recovered, "whole": [], "undecided": 0, "wrong": sum((story.wrong(story.docs[d]) for d in a["docs"]), []),
               "tight": [{"figure": key[:5], **x} for key, x in tight.items()]}
+    if tight and "use" not in a and a["who"] >= 0:
+        # Without what a party knows of its persons' needs together: is it as tight?
+        answer["without_joint"] = len(attack(story, {**a, "whole": False, "use": sorted(USE - {"joint"})})["tight"])
     if a.get("whole") and size <= WHOLE_COLUMNS:
         whole(size, facts, goals, about, known, wholes, tight, answer)
     return answer

@@ -53,7 +53,7 @@ class Audit:
         self.keys = list(doc["figures"])
         self.rows, self.counts = [self.kinds.covered(k) for k in self.keys], [self.people.count(k) for k in self.keys]
         self.small = [rule.small(n) for n in self.counts]
-        self.open = [rule.meaning(rule.round(n)) for n in self.counts]
+        self.open = [None if s else rule.meaning(rule.round(n)) for n, s in zip(self.counts, self.small)]
         self.hidden = [(rule.zero, rule.least - 1 if told and s else None) for s in self.small]
         self.goals = []
         blind = Program(len(self.kinds.parties), self.own)
