@@ -73,6 +73,9 @@ const (
 type world struct {
 	figures []float64
 	parts   bool // it takes parts of persons, which only a linear program believes in
+	moved   []shift
+	// attackers who can give out what they said to the persons of this world
+	believed map[int]bool
 }
 
 type auditor struct {
@@ -299,7 +302,7 @@ func (a *auditor) beyond(target, side, attacker int, goal float64) (*world, *fai
 	}
 	good := func(w *world) bool {
 		far := side == 0 && w.figures[target] <= goal+1e-6 || side == 1 && w.figures[target] >= goal-1e-6
-		return far && a.fits(w, attacker)
+		return far && a.fits(w, attacker) && a.believe(w, attacker)
 	}
 	key := [2]int{target, side}
 	var found *world
