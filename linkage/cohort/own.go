@@ -85,49 +85,35 @@ func (a *auditor) believe(w *world, attacker int) bool {
 }
 
 func (a *auditor) believeOf(w *world, party int) bool {
-	cohorts := a.cohortsOf(party)
-	said := make(map[statement]float64)
-	for _, k := range a.own[party] {
-		said[statement{k.said, within(cohorts, k.atom)}] += float64(k.n)
-	}
-	var statements []statement
-	for s := range said {
-		statements = append(statements, s)
-	}
-	slices.SortFunc(statements, func(x, y statement) int {
-		return cmp.Or(cmp.Compare(x.said, y.said), cmp.Compare(x.within, y.within))
-	})
-	// Persons of whom the party can have said the same are counted together.
-	at := make(map[hearing]int)
-	var there []hearing
-	var persons []float64
-	add := func(x atom, n float64) {
-		if x.parties>>party&1 == 0 || n == 0 {
-			return
-		}
-		h := a.hear(x, party, cohorts)
-		i, ok := at[h]
-		if !ok {
-			i = len(there)
-			at[h] = i
-			there, persons = append(there, h), append(persons, 0)
-		}
-		persons[i] += n
-	}
-	for _, x := range a.atoms {
-		add(x.atom, float64(x.n))
-	}
+	k := a.ownOf(party)
+	there, at := k.there, make(map[hearing]int)
+	persons := slices.Clone(k.persons)
+	may := slices.Clone(k.may)
 	for _, s := range w.moved {
-		add(s.atom, s.n)
-	}
-	f := flow{from: make([]float64, len(statements)), to: persons, sent: make([][]float64, len(statements)), may: make([][]bool, len(statements))}
-	for i, s := range statements {
-		f.from[i] = said[s]
-		f.sent[i] = make([]float64, len(there))
-		f.may[i] = make([]bool, len(there))
-		for j, h := range there {
-			f.may[i][j] = h.allows(s)
+		if s.parties>>party&1 == 0 {
+			continue
 		}
+		h := a.hear(s.atom, party, k.cohorts)
+		j, ok := k.at[h]
+		if !ok {
+			j, ok = at[h]
+		}
+		if !ok {
+			j = len(there)
+			at[h] = j
+			there, persons = append(there[:j:j], h), append(persons, 0)
+			for i, said := range k.statements {
+				if h.allows(said) {
+					may[i] = append(may[i][:len(may[i]):len(may[i])], j)
+				}
+			}
+		}
+		persons[j] += s.n
+	}
+	f := newFlow(slices.Clone(k.said), persons, may)
+	// As it is in truth, as far as that goes; little is left then.
+	for _, x := range k.truth {
+		f.send(x.i, x.place, x.n)
 	}
 	without := f.cut()
 	if without == nil {
@@ -136,11 +122,74 @@ func (a *auditor) believeOf(w *world, party int) bool {
 	var cut []statement
 	n := 0.0
 	for _, i := range without {
-		cut = append(cut, statements[i])
-		n += f.from[i]
+		cut = append(cut, k.statements[i])
+		n += k.said[i]
 	}
-	a.know(party, cohorts, cut, n)
+	a.know(party, k.cohorts, cut, n)
 	return false
+}
+
+// ownTable is what a party said of its own persons, and of whom in truth.
+type ownTable struct {
+	cohorts    []*Condition
+	statements []statement
+	said       []float64 // how often
+	there      []hearing // persons of whom the party can have said the same are counted together
+	at         map[hearing]int
+	persons    []float64
+	may        [][]int // statement -> persons who can have it
+	truth      []sending
+}
+
+type sending struct {
+	i, place int // statement, and place in may
+	n        float64
+}
+
+func (a *auditor) ownOf(party int) *ownTable {
+	key := [2]int{party, 0}
+	if a.blind {
+		key[1] = 1
+	}
+	if k := a.ownTables[key]; k != nil {
+		return k
+	}
+	k := &ownTable{cohorts: a.cohortsOf(party), at: make(map[hearing]int)}
+	place := make(map[statement]int)
+	type pair struct{ i, j int }
+	truth := make(map[pair]float64)
+	for _, x := range a.own[party] {
+		s, h := statement{x.said, within(k.cohorts, x.atom)}, a.hear(x.atom, party, k.cohorts)
+		i, ok := place[s]
+		if !ok {
+			i = len(k.statements)
+			place[s] = i
+			k.statements, k.said = append(k.statements, s), append(k.said, 0)
+		}
+		j, ok := k.at[h]
+		if !ok {
+			j = len(k.there)
+			k.at[h] = j
+			k.there, k.persons = append(k.there, h), append(k.persons, 0)
+		}
+		n := float64(x.n)
+		k.said[i] += n
+		k.persons[j] += n
+		truth[pair{i, j}] += n
+	}
+	k.may = make([][]int, len(k.statements))
+	for i, s := range k.statements {
+		for j, h := range k.there {
+			if h.allows(s) {
+				if n := truth[pair{i, j}]; n > 0 {
+					k.truth = append(k.truth, sending{i, len(k.may[i]), n})
+				}
+				k.may[i] = append(k.may[i], j)
+			}
+		}
+	}
+	a.ownTables[key] = k
+	return k
 }
 
 // know adds to the figures how many persons can have one of these statements: at least
@@ -223,85 +272,100 @@ func (a *auditor) cohortsOf(party int) []*Condition {
 
 // flow sends what there is from each place to others where it may go.
 type flow struct {
-	from, to []float64
-	sent     [][]float64
-	may      [][]bool
+	left, room []float64 // what is not sent yet, and what there is still room for
+	may        [][]int   // from -> to
+	sent       [][]float64
+	back       [][]edge // to -> where it may have come from
 }
 
-// cut sends as much as can be sent. It returns nil if that is all, or the places from
-// which too much comes for all that they may go to.
+// edge is a place from which something goes, and where in may it is.
+type edge struct{ i, place int }
+
+func newFlow(from, to []float64, may [][]int) *flow {
+	f := &flow{left: from, room: to, may: may, back: make([][]edge, len(to))}
+	for i, js := range may {
+		f.sent = append(f.sent, make([]float64, len(js)))
+		for place, j := range js {
+			f.back[j] = append(f.back[j], edge{i, place})
+		}
+	}
+	return f
+}
+
+// send sends as much as there is room for.
+func (f *flow) send(i, place int, n float64) {
+	if n = min(n, f.left[i], f.room[f.may[i][place]]); n > 0 {
+		f.left[i] -= n
+		f.room[f.may[i][place]] -= n
+		f.sent[i][place] += n
+	}
+}
+
+// cut sends as much as can be sent, where others go elsewhere for it (Ford and Fulkerson
+// 1956, the shortest way first). It returns nil if that is all, or the places from which
+// too much comes for all that they may go to.
 func (f *flow) cut() []int {
 	const tiny, slack = 1e-9, 1e-4 // slack is more than what a program's rows can be off
-	left, room := slices.Clone(f.from), slices.Clone(f.to)
 	for {
-		// Breadth first from what is left, forth where it may go and back where
-		// something was sent.
-		back := make([]int, len(f.to)) // to -> from, or -1
-		forth := make([]int, len(f.from))
-		for j := range back {
-			back[j] = -1
-		}
+		ways := make([]edge, len(f.room))   // to -> how it is reached
+		undone := make([]edge, len(f.left)) // from -> what it would send elsewhere: j, place in may
+		reached, taken := make([]bool, len(f.left)), make([]bool, len(f.room))
 		var queue []int
-		for i, n := range left {
-			forth[i] = -2
+		sum := 0.0
+		for i, n := range f.left {
+			sum += n
 			if n > tiny {
-				forth[i] = -1
+				reached[i], undone[i].i = true, -1
 				queue = append(queue, i)
 			}
 		}
+		if sum < slack {
+			return nil
+		}
 		end := -1
-		for len(queue) > 0 && end < 0 {
-			i := queue[0]
-			queue = queue[1:]
-			for j, ok := range f.may[i] {
-				if !ok || back[j] >= 0 {
+	search:
+		for at := 0; at < len(queue); at++ {
+			i := queue[at]
+			for place, j := range f.may[i] {
+				if taken[j] {
 					continue
 				}
-				back[j] = i
-				if room[j] > tiny {
+				taken[j], ways[j] = true, edge{i, place}
+				if f.room[j] > tiny {
 					end = j
-					break
+					break search
 				}
-				for k := range f.from {
-					if forth[k] == -2 && f.sent[k][j] > tiny {
-						forth[k] = j
-						queue = append(queue, k)
+				for _, e := range f.back[j] {
+					if !reached[e.i] && f.sent[e.i][e.place] > tiny {
+						reached[e.i], undone[e.i] = true, edge{j, e.place}
+						queue = append(queue, e.i)
 					}
 				}
 			}
 		}
 		if end < 0 {
-			var out []int
-			sum := 0.0
-			for i, n := range left {
-				sum += n
-				if forth[i] != -2 {
-					out = append(out, i)
-				}
-			}
-			if sum < slack {
-				return nil
-			}
-			return out
+			return queue
 		}
-		n := room[end]
-		for j := end; ; j = forth[back[j]] {
-			i := back[j]
-			if forth[i] < 0 {
-				n = min(n, left[i])
+		n := f.room[end]
+		for j := end; ; {
+			i := ways[j].i
+			if undone[i].i < 0 {
+				n = min(n, f.left[i])
 				break
 			}
-			n = min(n, f.sent[i][forth[i]])
+			n = min(n, f.sent[i][undone[i].place])
+			j = undone[i].i
 		}
-		room[end] -= n
-		for j := end; ; j = forth[back[j]] {
-			i := back[j]
-			f.sent[i][j] += n
-			if forth[i] < 0 {
-				left[i] -= n
+		f.room[end] -= n
+		for j := end; ; {
+			e := ways[j]
+			f.sent[e.i][e.place] += n
+			if undone[e.i].i < 0 {
+				f.left[e.i] -= n
 				break
 			}
-			f.sent[i][forth[i]] -= n
+			f.sent[e.i][undone[e.i].place] -= n
+			j = undone[e.i].i
 		}
 	}
 }
