@@ -30,10 +30,11 @@ import (
 //   - that a category has at most one value for a person, and that everybody in
 //     a party has one, wherever that is so in the data; and which parties declare a
 //     need (see sayers.go);
-//   - as one of the parties: its own number of persons exactly, and for each need
-//     how many of them it said so of itself, which are all where nobody else declares it. First all parties together are
-//     played, who know more than any one: what is safe from them is safe from
-//     each.
+//   - as one of the parties: its own number of persons exactly, and of how many of
+//     them it said itself each need, and which needs together (see own.go), which
+//     are all who carry a need where nobody else declares it. First all parties
+//     together are played, who know more than any one: what is safe from them is
+//     safe from each.
 //
 // A hidden figure is called safe only with two worlds in hand, one in which it
 // is as small and one in which it is as large as its mark allows, and each of

@@ -86,6 +86,9 @@ func (a *auditor) believe(w *world, attacker int) bool {
 
 func (a *auditor) believeOf(w *world, party int) bool {
 	k := a.ownOf(party)
+	if len(k.there) == 1 && len(k.cohorts) == 0 && a.declared == 0 {
+		return true // nothing was said; how many they are, the programs know
+	}
 	there, at := k.there, make(map[hearing]int)
 	persons := slices.Clone(k.persons)
 	may := slices.Clone(k.may)
