@@ -30,10 +30,11 @@ import (
 //   - that a category has at most one value for a person, and that everybody in
 //     a party has one, wherever that is so in the data; and which parties declare a
 //     need (see sayers.go);
-//   - as one of the parties: its own number of persons exactly, and for each need
-//     how many of them it said so of itself, which are all where nobody else declares it. First all parties together are
-//     played, who know more than any one: what is safe from them is safe from
-//     each.
+//   - as one of the parties: its own number of persons exactly, and of how many of
+//     them it said itself each need, and which needs together (see own.go), which
+//     are all who carry a need where nobody else declares it. First all parties
+//     together are played, who know more than any one: what is safe from them is
+//     safe from each.
 //
 // A hidden figure is called safe only with two worlds in hand, one in which it
 // is as small and one in which it is as large as its mark allows, and each of
@@ -73,6 +74,9 @@ const (
 type world struct {
 	figures []float64
 	parts   bool // it takes parts of persons, which only a linear program believes in
+	moved   []shift
+	// attackers who can give out what they said to the persons of this world
+	believed map[int]bool
 }
 
 type auditor struct {
@@ -99,10 +103,11 @@ type auditor struct {
 	combined   map[uint64]int // persons of each exact combination
 	capped     []uint64       // combinations that are not listed and that a world once made too large
 	persons    map[atom]int
-	few        []atom // all atoms there can be
-	many       bool   // they are too many
-	whole      *model // of few
-	latest     *model // else the last one made, for figure latestFor
+	ownTables  map[[2]int]*ownTable // party, 1 for one who has not seen this release
+	few        []atom               // all atoms there can be
+	many       bool                 // they are too many
+	whole      *model               // of few
+	latest     *model               // else the last one made, for figure latestFor
 	latestFor  int
 }
 
@@ -115,7 +120,7 @@ type needRule struct {
 
 func newAuditor(s *sheet, told bool) *auditor {
 	a := &auditor{sheet: s, told: told, patience: usualPatience, last: make(map[[2]int]*world), known: make(map[[3]int]float64), tried: make(map[[3]int]bool),
-		partial: make(map[[2]int]bool), combined: s.combinationCounts(), persons: make(map[atom]int), sayers: s.sayRules()}
+		partial: make(map[[2]int]bool), combined: s.combinationCounts(), persons: make(map[atom]int), ownTables: make(map[[2]int]*ownTable), sayers: s.sayRules()}
 	for _, w := range s.atoms {
 		a.persons[w.atom] = w.n
 	}
@@ -299,7 +304,7 @@ func (a *auditor) beyond(target, side, attacker int, goal float64) (*world, *fai
 	}
 	good := func(w *world) bool {
 		far := side == 0 && w.figures[target] <= goal+1e-6 || side == 1 && w.figures[target] >= goal-1e-6
-		return far && a.fits(w, attacker)
+		return far && a.fits(w, attacker) && a.believe(w, attacker)
 	}
 	key := [2]int{target, side}
 	var found *world

@@ -99,10 +99,11 @@ type facts struct {
 	width   int     // bits of atom.needs in use
 	atoms   map[atom]int
 
-	declared int           // bits of atom.needs that stand for needs; the others are those of twice
-	by       []uint64      // bit -> parties that declare it, or 0
-	twice    []int         // bit -> bit that says that two parties or more say so, or -1
-	said     []map[int]int // party -> need bit -> persons of whom this party itself says it
+	declared int               // bits of atom.needs that stand for needs; the others are those of twice
+	by       []uint64          // bit -> parties that declare it, or 0
+	twice    []int             // bit -> bit that says that two parties or more say so, or -1
+	said     []map[int]int     // party -> need bit -> persons of whom this party itself says it
+	own      []map[ownKind]int // party -> its own persons, by what it says of them itself
 }
 
 // NewPersons returns an empty set of persons in the named parties, who may
@@ -151,8 +152,10 @@ func NewPersons(parties []string, needs []Need) (*Persons, error) {
 	}
 	f.layNeeds(needs)
 	f.said = make([]map[int]int, len(parties))
+	f.own = make([]map[ownKind]int, len(parties))
 	for i := range f.said {
 		f.said[i] = make(map[int]int)
+		f.own[i] = make(map[ownKind]int)
 	}
 	return &Persons{see: func() *facts { return f }}, nil
 }
@@ -196,6 +199,7 @@ func (p *Persons) Add(parties uint64, carries []Carry) error {
 		return fmt.Errorf("a person is in party %d, but there are only %d", bits.Len64(parties), len(f.parties))
 	}
 	a := atom{parties: parties}
+	said := make([]uint64, len(f.parties))
 	for i, c := range carries {
 		if c.Party < 0 || c.Party >= len(f.parties) || c.Need < 0 || c.Need >= len(f.needs) ||
 			c.Value < 0 || c.Value >= len(f.slots[c.Need]) {
@@ -214,9 +218,14 @@ func (p *Persons) Add(parties uint64, carries []Carry) error {
 		}
 		if !again {
 			f.said[c.Party][bit]++
+			said[c.Party] |= 1 << bit
 		}
 	}
 	a.needs = f.bitsOf(carries)
 	f.atoms[a]++
+	for p := parties; p != 0; p &= p - 1 {
+		party := bits.TrailingZeros64(p)
+		f.own[party][ownKind{a, said[party]}]++
+	}
 	return nil
 }

@@ -25,6 +25,7 @@ type tally struct {
 
 	atoms []weighed // in a fixed order, so that the same persons always give the same release
 	said  []map[int]int
+	own   [][]ownCount // party -> its own persons, by what it says of them itself
 }
 
 type weighed struct {
@@ -48,6 +49,9 @@ func Count(p *Persons) *Counts {
 			own[bit] = n
 		}
 		t.said = append(t.said, own)
+	}
+	for _, o := range f.own {
+		t.own = append(t.own, countOwn(o))
 	}
 	return &Counts{see: func() *tally { return t }}
 }

@@ -162,6 +162,9 @@ func (s *sheet) recall(o Options) error {
 			}
 			n, count := float64(s.exact[i]), float64(g.Count)
 			m.own[party] = [2]float64{max(own[0], min(count, n)), min(own[1], max(count, n))}
+			if e.Same {
+				s.cohorts[party].before = append(s.cohorts[party].before, s.list[i].where)
+			}
 		}
 	}
 	for _, g := range o.Given {
@@ -170,6 +173,7 @@ func (s *sheet) recall(o Options) error {
 			return err
 		}
 		m.given[party] = float64(s.exact[i])
+		s.cohorts[party].now = append(s.cohorts[party].now, s.list[i].where)
 	}
 	return nil
 }

@@ -90,6 +90,9 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 		if err := s.recall(o); err != nil {
 			return nil, err
 		}
+		for p := range s.parties { // which each knows of itself, whether it is released or not
+			s.memory(figure{table: parties, parties: 1 << p})
+		}
 		s.primary()
 		s.keepHidden()
 		a := newAuditor(s, try.told)
@@ -277,6 +280,7 @@ type sheet struct {
 	questions  []Question      // as asked, with the condition in its one spelling
 	byQuestion [][]int         // question -> its figures, that of all first
 	earlier    map[int]*memory // figure -> what earlier releases told of it
+	cohorts    []cohortsOf     // party -> of which its members are known to it
 }
 
 type why uint8
@@ -290,7 +294,7 @@ const (
 
 func newSheet(t *tally, r Rule) *sheet {
 	return &sheet{tally: t, rule: r, most: -1, zeroes: r.HideZero, index: make(map[figure]int),
-		conditions: make(map[string]*Condition), earlier: make(map[int]*memory)}
+		conditions: make(map[string]*Condition), earlier: make(map[int]*memory), cohorts: make([]cohortsOf, len(t.parties))}
 }
 
 // tables adds the figures that every release has.

@@ -432,8 +432,19 @@ func (a *auditor) confine(m *model, attacker int) {
 // target is goal. Failing that it returns the figures that stand in the way and
 // how near it came.
 func (a *auditor) solve(target, attacker int, goal float64) (w *world, reached float64, stops []int) {
-	wider := 0
+	wider, again := 0, 0
+	// What the attacker said itself may rule a world out: then more is known (own.go).
+	believes := func(w *world) bool {
+		if w == nil || a.rough || a.believe(w, attacker) {
+			return true
+		}
+		again++
+		return false
+	}
 	for {
+		if attacker == everyone && again > mostTogether || a.late(lateAt) {
+			return nil, 0, nil
+		}
 		m := a.model(target)
 		v := m.variable(target)
 		if v < 0 {
@@ -453,7 +464,15 @@ func (a *auditor) solve(target, attacker int, goal float64) (w *world, reached f
 					continue
 				}
 			}
+			if a.blind {
+				if w, _ := a.add(m); !believes(w) {
+					continue
+				}
+			}
 			return nil, reached, a.figuresOf(m, variables)
+		}
+		if w, _ := a.add(m); !believes(w) {
+			continue
 		}
 		whole := a.rough || a.blind || !a.late(len(hurries)) && m.whole(v, sign, distance)
 		w, large := a.add(m)
@@ -466,10 +485,17 @@ func (a *auditor) solve(target, attacker int, goal float64) (w *world, reached f
 		if w == nil || !a.fits(w, attacker) || math.Abs(w.figures[target]-goal) > 1e-6 {
 			return nil, reached, nil
 		}
+		if !believes(w) {
+			continue
+		}
 		w.parts = !whole
 		return w, reached, nil
 	}
 }
+
+// mostTogether is how often a world for all parties together is sought again because
+// some of them could not believe in it. Each alone is asked then.
+const mostTogether = 12
 
 // whole tries to make whole persons of the parts of persons that a linear
 // program moves: it takes small parts back, towards the truth, solves again, and
@@ -559,6 +585,7 @@ func (a *auditor) add(m *model) (w *world, large []uint64) {
 			return nil, nil
 		}
 		grown[x.parties] += d
+		w.moved = append(w.moved, shift{x, d})
 		for _, i := range m.touches[j] {
 			w.figures[i] += d
 		}
