@@ -159,7 +159,16 @@ func TestLinkByLSH(t *testing.T) {
 	whole := linkAll(t, w.parties, Options{})
 	var told *Plan
 	block := Blocking{Method: BlockLSH, Loss: 0.01, Secret: []byte("a secret"), Planned: func(p *Plan) { told = p }}
-	first := linkAll(t, w.parties, Options{Blocking: block, Workers: 1})
+	var done, total uint64 // of the comparisons, as told
+	progress := func(stage string, d, of uint64) {
+		if stage == "compare" {
+			done, total = d, max(total, of)
+		}
+	}
+	first := linkAll(t, w.parties, Options{Blocking: block, Workers: 1, Progress: progress})
+	if share := float64(done) / float64(total); share < 0.9 || done < first.Compared*9/10 {
+		t.Errorf("in the end %d of %d pairs are told to be done, after %d comparisons", done, total, first.Compared)
+	}
 	p := first.Plan
 	if told == nil || p.Method != BlockLSH || !p.Asked || p.Loss <= 0 || p.Loss > 0.011 || p.Links < leastLinks || p.Cost >= 1 || p.Pairs != whole.Compared {
 		t.Errorf("planned %+v", p)

@@ -155,6 +155,7 @@ func (r *run) scanBuckets(ctx context.Context, floor overlap.Ratio, t *lshTables
 		rule  = r.measure.rule(floor)
 		kin   = r.kin()
 		next  atomic.Int64
+		met   atomic.Uint64 // pairs, those of one party that are not compared counted in
 		done  atomic.Uint64
 		kept  atomic.Int64
 		wg    sync.WaitGroup
@@ -163,11 +164,12 @@ func (r *run) scanBuckets(ctx context.Context, floor overlap.Ratio, t *lshTables
 	known := r.knownFrom(floor)
 	kept.Store(int64(len(known)))
 	total := uint64(expected) + 1
-	tell := func(compared uint64) {
-		n := done.Add(compared)
+	tell := func(meeting, compared uint64) {
+		n := met.Add(meeting)
+		done.Add(compared)
 		r.progress("compare", n, max(n, total))
 	}
-	tell(0)
+	tell(0, 0)
 	for range r.Workers {
 		wg.Go(func() {
 			s := &bucketScan{run: r, lshTables: t, rule: rule, kin: kin, kept: &kept, ctx: ctx, tell: tell,
@@ -220,8 +222,9 @@ type bucketScan struct {
 	rule     overlap.Rule
 	kin      []int32
 	kept     *atomic.Int64
-	tell     func(compared uint64)
-	compared uint64 // and not told yet
+	tell     func(met, compared uint64)
+	met      uint64 // pairs in buckets, and not told yet
+	compared uint64 // of them
 
 	records, spare []uint64
 	rows           [][]uint64 // of the bucket at hand
@@ -252,6 +255,7 @@ func (s *bucketScan) table(j int) ([]Pair, error) {
 			asked = to + 1<<12
 		}
 		bucket := sorted[from:to]
+		s.met += uint64(len(bucket)) * uint64(len(bucket)-1) / 2
 		if s.old != nil && !slices.ContainsFunc(bucket, func(x uint64) bool { return !s.old[uint32(x)] }) {
 			continue
 		}
@@ -269,10 +273,10 @@ func (s *bucketScan) table(j int) ([]Pair, error) {
 	return s.out, nil
 }
 
-// report tells how many pairs were compared since it last did.
+// report tells how many pairs met, and were compared, since it last did.
 func (s *bucketScan) report() {
-	s.tell(s.compared)
-	s.compared = 0
+	s.tell(s.met, s.compared)
+	s.met, s.compared = 0, 0
 }
 
 // small compares the records of a bucket one by one.

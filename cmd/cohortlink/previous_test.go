@@ -376,10 +376,10 @@ func TestPreviousAfterBlocking(t *testing.T) {
 	if lines := fmt.Sprintln(found.lines()); !strings.Contains(lines, "[blocking "+strings.TrimSuffix(want, "\n")+"]") {
 		t.Errorf("inspect says %s", lines)
 	}
-	loss = 1
+	loss = 1.5
 	editManifest(t, at("first"), func(m *formats.LinkedManifest) { m.Blocking.Loss = &loss })
 	l = linkRun{app: quietApp(&out), files: all, previous: at("first"), out: at("no"), random: seeded(40)}
 	if _, err := l.run(t.Context()); err == nil || !strings.Contains(err.Error(), "holds what link does not write") {
-		t.Errorf("a linkage that lost everything: %v", err)
+		t.Errorf("a linkage that lost more than everything: %v", err)
 	}
 }
