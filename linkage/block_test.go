@@ -417,19 +417,35 @@ func TestMeetings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if rapid.Bool().Draw(t, "some are old") {
+			r.old = make([]bool, len(r.ones))
+			for i := range r.old {
+				r.old[i] = rapid.Uint64Range(0, 9).Draw(t, "old") > 2
+			}
+		}
 		tables := newTables(nil, 1, worldBits, mostPlaces, 2)
 		m := r.meetings(tables)
 		k := rapid.IntRange(1, mostPlaces).Draw(t, "places")
 		var want float64
 		for j := range tables.places {
-			buckets := map[uint32]float64{}
+			buckets := map[uint32][]int32{}
 			for i := range r.ones {
 				if r.ones[i] > 0 {
-					buckets[key(r.filterOf(int32(i)), tables.places[j][:k])]++
+					at := key(r.filterOf(int32(i)), tables.places[j][:k])
+					buckets[at] = append(buckets[at], int32(i))
 				}
 			}
-			for _, n := range buckets {
-				want += n * (n - 1) / 2 / float64(len(tables.places))
+			for _, in := range buckets {
+				if !slices.ContainsFunc(in, func(i int32) bool { return !r.isOld(i) }) {
+					continue
+				}
+				for x, a := range in {
+					for _, b := range in[:x] {
+						if len(in) >= joinFrom || !r.isOld(a) || !r.isOld(b) {
+							want += 1 / float64(len(tables.places))
+						}
+					}
+				}
 			}
 		}
 		if got := m[k].pairs + m[k].joined; math.Abs(got-want) > 1e-6*want {

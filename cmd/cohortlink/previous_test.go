@@ -365,7 +365,7 @@ func TestPreviousAfterBlocking(t *testing.T) {
 	if got, want := *m.Estimate.Recall, *plain.Estimate.Recall*(1-*b.Loss); math.Abs(got-want) > 1e-9 {
 		t.Errorf("recall is estimated as %v, want %v", got, want)
 	}
-	want := fmt.Sprintf("none, %s of the links expected lost, those counted in that the earlier linkage lost: 25 %% of its own\n", ofHundred(*b.Loss))
+	want := fmt.Sprintf("none, %s of the links expected lost, counting those of the earlier linkage, which lost 25 %% of its own\n", ofHundred(*b.Loss))
 	if !strings.Contains(out.String(), "\nblocking   "+want) {
 		t.Errorf("link says\n%s\nwant %s", &out, want)
 	}
