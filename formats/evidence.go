@@ -33,7 +33,7 @@ func ReadLinked(dir string) (*Linked, error) {
 		return nil, l.damaged(dir)
 	}
 	if b := m.Blocking; b != nil && b.Loss != nil {
-		if r.Plan.Loss = *b.Loss; !(r.Plan.Loss >= 0 && r.Plan.Loss < 1) {
+		if r.Plan.Loss = *b.Loss; !(r.Plan.Loss >= 0 && r.Plan.Loss <= 1) {
 			return nil, l.damaged(dir)
 		}
 	}

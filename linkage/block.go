@@ -331,6 +331,8 @@ func (r *run) blocked(res *Result, b *blocks, layers []layer, keys [][]ExactKey)
 // and those of an earlier linkage have lost another; and which share of all was lost before.
 // There are as many of either as were found and lost: n found at a loss of x are n/(1-x).
 func (r *run) lossOfAll(res *Result, now, earlier float64) (all, before float64) {
+	const most = 0.999 // what is found was not lost
+	now, earlier = min(now, most), min(earlier, most)
 	var fresh, old float64
 	for _, p := range res.Pairs {
 		switch {

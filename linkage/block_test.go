@@ -159,7 +159,16 @@ func TestLinkByLSH(t *testing.T) {
 	whole := linkAll(t, w.parties, Options{})
 	var told *Plan
 	block := Blocking{Method: BlockLSH, Loss: 0.01, Secret: []byte("a secret"), Planned: func(p *Plan) { told = p }}
-	first := linkAll(t, w.parties, Options{Blocking: block, Workers: 1})
+	var done, total uint64 // of the comparisons, as told
+	progress := func(stage string, d, of uint64) {
+		if stage == "compare" {
+			done, total = d, max(total, of)
+		}
+	}
+	first := linkAll(t, w.parties, Options{Blocking: block, Workers: 1, Progress: progress})
+	if share := float64(done) / float64(total); share < 0.9 || done < first.Compared*9/10 {
+		t.Errorf("in the end %d of %d pairs are told to be done, after %d comparisons", done, total, first.Compared)
+	}
 	p := first.Plan
 	if told == nil || p.Method != BlockLSH || !p.Asked || p.Loss <= 0 || p.Loss > 0.011 || p.Links < leastLinks || p.Cost >= 1 || p.Pairs != whole.Compared {
 		t.Errorf("planned %+v", p)
@@ -408,19 +417,35 @@ func TestMeetings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if rapid.Bool().Draw(t, "some are old") {
+			r.old = make([]bool, len(r.ones))
+			for i := range r.old {
+				r.old[i] = rapid.Uint64Range(0, 9).Draw(t, "old") > 2
+			}
+		}
 		tables := newTables(nil, 1, worldBits, mostPlaces, 2)
 		m := r.meetings(tables)
 		k := rapid.IntRange(1, mostPlaces).Draw(t, "places")
 		var want float64
 		for j := range tables.places {
-			buckets := map[uint32]float64{}
+			buckets := map[uint32][]int32{}
 			for i := range r.ones {
 				if r.ones[i] > 0 {
-					buckets[key(r.filterOf(int32(i)), tables.places[j][:k])]++
+					at := key(r.filterOf(int32(i)), tables.places[j][:k])
+					buckets[at] = append(buckets[at], int32(i))
 				}
 			}
-			for _, n := range buckets {
-				want += n * (n - 1) / 2 / float64(len(tables.places))
+			for _, in := range buckets {
+				if !slices.ContainsFunc(in, func(i int32) bool { return !r.isOld(i) }) {
+					continue
+				}
+				for x, a := range in {
+					for _, b := range in[:x] {
+						if len(in) >= joinFrom || !r.isOld(a) || !r.isOld(b) {
+							want += 1 / float64(len(tables.places))
+						}
+					}
+				}
 			}
 		}
 		if got := m[k].pairs + m[k].joined; math.Abs(got-want) > 1e-6*want {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -155,6 +154,7 @@ func (r *run) scanBuckets(ctx context.Context, floor overlap.Ratio, t *lshTables
 		rule  = r.measure.rule(floor)
 		kin   = r.kin()
 		next  atomic.Int64
+		met   atomic.Uint64 // pairs, those of one party that are not compared counted in
 		done  atomic.Uint64
 		kept  atomic.Int64
 		wg    sync.WaitGroup
@@ -163,11 +163,12 @@ func (r *run) scanBuckets(ctx context.Context, floor overlap.Ratio, t *lshTables
 	known := r.knownFrom(floor)
 	kept.Store(int64(len(known)))
 	total := uint64(expected) + 1
-	tell := func(compared uint64) {
-		n := done.Add(compared)
+	tell := func(meeting, compared uint64) {
+		n := met.Add(meeting)
+		done.Add(compared)
 		r.progress("compare", n, max(n, total))
 	}
-	tell(0)
+	tell(0, 0)
 	for range r.Workers {
 		wg.Go(func() {
 			s := &bucketScan{run: r, lshTables: t, rule: rule, kin: kin, kept: &kept, ctx: ctx, tell: tell,
@@ -220,8 +221,9 @@ type bucketScan struct {
 	rule     overlap.Rule
 	kin      []int32
 	kept     *atomic.Int64
-	tell     func(compared uint64)
-	compared uint64 // and not told yet
+	tell     func(met, compared uint64)
+	met      uint64 // pairs in buckets, and not told yet
+	compared uint64 // of them
 
 	records, spare []uint64
 	rows           [][]uint64 // of the bucket at hand
@@ -251,10 +253,17 @@ func (s *bucketScan) table(j int) ([]Pair, error) {
 			s.report()
 			asked = to + 1<<12
 		}
-		bucket := sorted[from:to]
-		if s.old != nil && !slices.ContainsFunc(bucket, func(x uint64) bool { return !s.old[uint32(x)] }) {
+		bucket, old := sorted[from:to], 0
+		for _, x := range bucket {
+			if s.isOld(int32(uint32(x))) {
+				old++
+			}
+		}
+		pairs := pairsMeeting(len(bucket), old)
+		if pairs == 0 {
 			continue
 		}
+		s.met += uint64(pairs)
 		s.rows = s.rows[:0]
 		for _, x := range bucket {
 			s.rows = append(s.rows, s.filterOf(int32(uint32(x))))
@@ -269,10 +278,10 @@ func (s *bucketScan) table(j int) ([]Pair, error) {
 	return s.out, nil
 }
 
-// report tells how many pairs were compared since it last did.
+// report tells how many pairs met, and were compared, since it last did.
 func (s *bucketScan) report() {
-	s.tell(s.compared)
-	s.compared = 0
+	s.tell(s.met, s.compared)
+	s.met, s.compared = 0, 0
 }
 
 // small compares the records of a bucket one by one.
@@ -281,7 +290,7 @@ func (s *bucketScan) small(j int, bucket []uint64) {
 		a := int32(uint32(bucket[x]))
 		for y, other := range s.rows[:x] {
 			b := int32(uint32(bucket[y]))
-			if s.kin[a] == s.kin[b] {
+			if s.kin[a] == s.kin[b] || s.isOld(a) && s.isOld(b) {
 				continue
 			}
 			s.compared++
@@ -379,7 +388,7 @@ func (r *run) complete(ctx context.Context, pairs []Pair, threshold float64, flo
 
 // A meeting is what a table would have to do: the mean over a few of the tables that would
 // be used. It is of all records: strangers are as alike as they are, and a block of nearly
-// empty records meets as often as it does.
+// empty records meets as often as it does. Buckets of old records alone are left out.
 type meeting struct {
 	fetched, pairs float64 // records in buckets that are compared one by one, and their pairs
 	laid, joined   float64 // records in buckets that are laid out for the kernels, and their pairs
@@ -395,25 +404,43 @@ func (r *run) meetings(t *lshTables) *[mostPlaces + 1]meeting {
 	n := min(measureTables, len(t.places))
 	for j := range n {
 		sorted := r.buckets(t.places[j][:], records, spare)
-		var start [mostPlaces + 1]int
-		for i := range sorted {
+		var start, startOld [mostPlaces + 1]int // where the bucket begins, and how many old records are before it
+		old := 0
+		for i, x := range sorted {
+			if r.isOld(int32(uint32(x))) {
+				old++
+			}
 			agree := -1 // places in which the next record agrees
 			if i+1 < len(sorted) {
-				agree = bits.LeadingZeros32(uint32(sorted[i]>>32) ^ uint32(sorted[i+1]>>32))
+				agree = bits.LeadingZeros32(uint32(x>>32) ^ uint32(sorted[i+1]>>32))
 			}
 			for k := mostPlaces; k > agree && k > 0; k-- {
-				size := float64(i + 1 - start[k])
-				start[k] = i + 1
-				switch pairs := size * (size - 1) / 2; {
+				size, known := i+1-start[k], old-startOld[k]
+				start[k], startOld[k] = i+1, old
+				switch pairs := float64(pairsMeeting(size, known)); {
+				case pairs == 0:
 				case size >= joinFrom:
-					m[k].laid += size / float64(n)
+					m[k].laid += float64(size) / float64(n)
 					m[k].joined += pairs / float64(n)
-				case size > 1:
-					m[k].fetched += size / float64(n)
+				default:
+					m[k].fetched += float64(size) / float64(n)
 					m[k].pairs += pairs / float64(n)
 				}
 			}
 		}
 	}
 	return m
+}
+
+// pairsMeeting is how many pairs a bucket of so many records is to compare, old ones among
+// them: not those of two old records, but where the kernels compare all.
+func pairsMeeting(size, old int) int {
+	switch pairs := size * (size - 1) / 2; {
+	case old == size:
+		return 0
+	case size >= joinFrom:
+		return pairs
+	default:
+		return pairs - old*(old-1)/2
+	}
 }

@@ -14,11 +14,11 @@ import (
 // a linkage of n records and m new ones that is m(n+m/2) comparisons in place of (n+m)²/2.
 //
 // It is the same result to the last pair as long as the floor is not under that of the
-// earlier linkage: what lies under it is not known any more. The sample for the estimate is
-// read off the earlier pairs in the same way (takeLook), and says as little under the floor.
-// Where records have several filters or exact keys, new pairs are weighed as the old ones
-// were (weighing.go).
-// What becomes of person IDs is told in follow.go.
+// earlier linkage: what lies under it is not known any more. Nor is what its blocking lost,
+// if it had any; that is counted into what is lost of all (blocked). The sample for the
+// estimate is read off the earlier pairs in the same way (takeLook), and says as little
+// under the floor. Where records have several filters or exact keys, new pairs are weighed
+// as the old ones were (weighing.go). What becomes of person IDs is told in follow.go.
 
 // adopt takes over what an earlier linkage knows; nil takes over nothing.
 func (r *run) adopt(previous *Result) error {

@@ -203,16 +203,14 @@ func (l *linkRun) run(ctx context.Context) (*formats.LinkedManifest, error) {
 	}
 	options.Blocking = linkage.Blocking{Method: settings.Blocking, Loss: l.blockingLoss, Secret: secret, Planned: l.tellPlan}
 
-	meters := map[string]*meter{"sample": ui.meter("look at a sample", "looks"), "compare": ui.meter("compare", "pairs"),
-		"persons": ui.meter("form persons", "thresholds")}
-	options.Progress = func(stage string, done, total uint64) { meters[stage].set(done, total) }
+	stages := &stages{meters: map[string]*meter{"sample": ui.meter("look at a sample", "looks"), "compare": ui.meter("compare", "pairs"),
+		"persons": ui.meter("form persons", "thresholds")}}
+	options.Progress = stages.set
 	if len(parties) == 1 {
 		ui.warnf("%s: what one party has twice is looked for, and nobody else's records are", oneParty(files[0]))
 	}
 	res, err := linkage.Link(ctx, parties, options)
-	for _, m := range meters {
-		m.done()
-	}
+	stages.done()
 	if err != nil {
 		return nil, l.hinted(err)
 	}

@@ -148,7 +148,7 @@ func blockingInWords(b *formats.LinkedBlocking, compared uint64) string {
 	}
 	s += fmt.Sprintf(", %s of the links expected lost", ofHundred(*b.Loss))
 	if b.Earlier != nil {
-		s += fmt.Sprintf(", those counted in that the earlier linkage lost: %s of its own", ofHundred(*b.Earlier))
+		s += fmt.Sprintf(", counting those of the earlier linkage, which lost %s of its own", ofHundred(*b.Earlier))
 	}
 	return s
 }

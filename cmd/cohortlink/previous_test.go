@@ -365,7 +365,7 @@ func TestPreviousAfterBlocking(t *testing.T) {
 	if got, want := *m.Estimate.Recall, *plain.Estimate.Recall*(1-*b.Loss); math.Abs(got-want) > 1e-9 {
 		t.Errorf("recall is estimated as %v, want %v", got, want)
 	}
-	want := fmt.Sprintf("none, %s of the links expected lost, those counted in that the earlier linkage lost: 25 %% of its own\n", ofHundred(*b.Loss))
+	want := fmt.Sprintf("none, %s of the links expected lost, counting those of the earlier linkage, which lost 25 %% of its own\n", ofHundred(*b.Loss))
 	if !strings.Contains(out.String(), "\nblocking   "+want) {
 		t.Errorf("link says\n%s\nwant %s", &out, want)
 	}
@@ -376,10 +376,10 @@ func TestPreviousAfterBlocking(t *testing.T) {
 	if lines := fmt.Sprintln(found.lines()); !strings.Contains(lines, "[blocking "+strings.TrimSuffix(want, "\n")+"]") {
 		t.Errorf("inspect says %s", lines)
 	}
-	loss = 1
+	loss = 1.5
 	editManifest(t, at("first"), func(m *formats.LinkedManifest) { m.Blocking.Loss = &loss })
 	l = linkRun{app: quietApp(&out), files: all, previous: at("first"), out: at("no"), random: seeded(40)}
 	if _, err := l.run(t.Context()); err == nil || !strings.Contains(err.Error(), "holds what link does not write") {
-		t.Errorf("a linkage that lost everything: %v", err)
+		t.Errorf("a linkage that lost more than everything: %v", err)
 	}
 }

@@ -190,16 +190,46 @@ func (m *meter) set(done, total uint64) {
 	m.u.mu.Unlock()
 }
 
-// done takes the bar away.
+// done takes the bar away. What is told after that is of a new beginning.
 func (m *meter) done() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.start = time.Time{}
 	if m.bar != nil {
 		m.u.mu.Lock()
 		m.bar.Clear()
 		m.u.bar = nil
 		m.u.mu.Unlock()
 		m.bar = nil
+	}
+}
+
+// stages are meters of work that is done in stages, of which one is shown at a time.
+type stages struct {
+	meters map[string]*meter
+	mu     sync.Mutex
+	now    *meter
+}
+
+// set tells how much of a stage is done. It may be called from any goroutine. A stage of
+// which nothing is done yet begins, even where it is the same again.
+func (s *stages) set(stage string, done, total uint64) {
+	s.mu.Lock()
+	m := s.meters[stage]
+	if s.now != nil && (s.now != m || done == 0) {
+		s.now.done()
+	}
+	s.now = m
+	s.mu.Unlock()
+	m.set(done, total)
+}
+
+// done takes away what is shown.
+func (s *stages) done() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now != nil {
+		s.now.done()
 	}
 }
 
