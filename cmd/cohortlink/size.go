@@ -260,13 +260,11 @@ func (r *sizeRun) countStricter(s *stricter, rule cohort.Rule, o cohort.Options,
 	}
 	rel, e, err := r.count(s.persons, rule, o, s, entries)
 	var differs *cohort.DifferenceError
-	switch {
-	case err == nil:
-	case !errors.As(err, &differs) && !errors.Is(err, cohort.ErrUnsafe):
-		return nil, err
-	default:
+	if errors.Is(err, cohort.ErrUnsafe) || errors.As(err, &differs) {
 		r.app.ui.warnf("what would change at the stricter threshold %s is left out: beside the other figures no way was found to show it safely", s.score())
 		return entries, nil
+	} else if err != nil {
+		return nil, err
 	}
 	s.release = rel
 	return append(entries, e), nil
