@@ -34,10 +34,13 @@ func (t *auditAttack) all(ctx context.Context, schema hashing.Schema, exact []st
 	}
 	found.Attacked = min(t.people, len(t.sample.records))
 	var verdicts []audit.Verdict
-	m := t.app.ui.meter("attack", "attacks")
-	steps := uint64(len(encodings) * len(audit.Attacks()) * (t.seeds + 1))
-	done := uint64(0)
-	step := func() { done++; m.set(done, steps) }
+	m := t.app.ui.meter("attack", "steps")
+	var done, steps uint64
+	for _, a := range audit.Attacks() {
+		steps += effort(a) * uint64(len(encodings)*(t.seeds+1))
+	}
+	step := func(a audit.Attack) { done += effort(a); m.set(done, steps) }
+	m.set(0, steps) // the time that is left is reckoned from here, not from the end of the first attack
 	for i := range encodings {
 		e := &encodings[i]
 		v, err := t.attack(ctx, e, plainOf(others, e), step)
@@ -58,6 +61,16 @@ func (t *auditAttack) all(ctx context.Context, schema hashing.Schema, exact []st
 	found.Grade = audit.Overall(found.Alone.Findings, verdicts)
 	found.Verdict = audit.Sentence(found.Grade)
 	return nil
+}
+
+// effort is how long an attack takes, in times of the shortest, for the time that is left:
+// of 1,000 people of an invented council, graph took 8 to 17 s of processor time and no other
+// more than 1.4.
+func effort(a audit.Attack) uint64 {
+	if a.Name == audit.Graph {
+		return 30
+	}
+	return 1
 }
 
 // hash makes the filters that are looked at alone.
@@ -81,7 +94,7 @@ func (t *auditAttack) hash(encodings []oneFilter) ([]audit.Sent, error) {
 
 // attack runs all attacks on one filter, with each seed on other people, and once on
 // plain filters of the people of the first seed.
-func (t *auditAttack) attack(ctx context.Context, e, plain *oneFilter, step func()) ([]audit.Verdict, error) {
+func (t *auditAttack) attack(ctx context.Context, e, plain *oneFilter, step func(audit.Attack)) ([]audit.Verdict, error) {
 	attacks := audit.Attacks()
 	outcomes := make([][]audit.Outcome, len(attacks))
 	baseline := make([][]audit.Outcome, len(attacks))
@@ -137,13 +150,13 @@ func (t *auditAttack) risks(ctx context.Context, e *oneFilter, found *audited) e
 
 // runAttacks adds the outcome of each attack to outcomes. Too few records that differ
 // leave it without one, which is graded as unknown.
-func runAttacks(ctx context.Context, attacks []audit.Attack, target *audit.Target, seed uint64, outcomes [][]audit.Outcome, step func()) error {
+func runAttacks(ctx context.Context, attacks []audit.Attack, target *audit.Target, seed uint64, outcomes [][]audit.Outcome, step func(audit.Attack)) error {
 	if differ(target.Values) < audit.FewestRecords {
 		return nil // one person a thousand times is one person
 	}
 	for i, a := range attacks {
 		o, err := audit.Run(ctx, target, a, seed)
-		step()
+		step(a)
 		switch {
 		case errors.Is(err, audit.ErrTooFew):
 			continue

@@ -32,7 +32,9 @@ func newCohort(a *app) *cobra.Command {
 A cohort whose size may not be released is not given to anybody. One that is chosen by
 a need which another party declares is refused, unless that party shares the need in the
 project file (share:). Each party learns of its own members that they meet the
-condition; how many they are counts as known to it in every later release.
+condition; how many they are counts as known to it in every later release. In a small
+borough, draw the cohorts that are needed before counts are released: what they tell can
+then be hidden in the counts, and counts that are out cannot be taken back.
 ` + whereHelp + exitHelp,
 		Example: `  cohortlink cohort linked --project project.yaml --where "parties>=3" -o cohort
   cohortlink cohort linked --project project.yaml --where frailty --party gp-k81001`,

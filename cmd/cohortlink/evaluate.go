@@ -44,7 +44,11 @@ all of it as one page, for those who answer for the linkage.
   cohortlink evaluate --truth truth.csv --linked linked --maps maps *.linked.csv`,
 		Args: args(1, -1, "at least one extract with person IDs"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			e.app, e.files = a, expand(args)
+			var err error
+			if e.files, err = expand(args); err != nil {
+				return err
+			}
+			e.app = a
 			got, err := e.run()
 			if err != nil {
 				return err

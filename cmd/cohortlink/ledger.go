@@ -179,6 +179,8 @@ func (r *release) protect(persons *cohort.Persons, rule cohort.Rule, o cohort.Op
 	switch {
 	case errors.Is(err, cohort.ErrParted):
 		return nil, errorf("%w\nlink the parties of then too; or say why with --accept-disclosure \"reason\", which is kept in the ledger", err)
+	case errors.As(err, &differs) && len(o.Given) > 0:
+		return nil, errorf("%w\neach party would learn how many of its own persons meet the condition: give the cohort to fewer parties with --party, or ask for a wider one\nof a linkage whose counts are not released yet, draw cohorts first: \"cohortlink size\" then hides what they would tell", err)
 	case errors.As(err, &differs):
 		return nil, errorf("%w\nask what was asked before, or something wider", err)
 	}

@@ -71,8 +71,12 @@ however many cores; with LSH only if the secret is the same, too.
   cohortlink link --previous linked council.filters ccg.filters gp-03.filters -o linked-2`,
 		Args: args(1, -1, "at least one filters file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l.app, l.files, l.random, l.memory = a, expand(args), rand.Reader, int64(memory)<<20
-			_, err := l.run(cmd.Context())
+			var err error
+			if l.files, err = expand(args); err != nil {
+				return err
+			}
+			l.app, l.random, l.memory = a, rand.Reader, int64(memory)<<20
+			_, err = l.run(cmd.Context())
 			return err
 		},
 	}

@@ -154,19 +154,23 @@ func args(least, most int, want string) cobra.PositionalArgs {
 }
 
 // expand puts the files that a pattern such as *.filters matches in its place, as shells do, but for those of Windows.
-// What is the name of a file already, and what matches nothing, stays as it is.
-func expand(args []string) []string {
+// What is the name of a file already, be it after PARTY=, stays as it is; a pattern that matches nothing is a mistake.
+func expand(args []string) ([]string, error) {
+	there := func(name string) bool { _, err := os.Lstat(name); return err == nil }
 	var out []string
 	for _, arg := range args {
-		if _, err := os.Lstat(arg); err != nil && strings.ContainsAny(arg, "*?[") {
-			if found, err := filepath.Glob(arg); err == nil && len(found) > 0 {
-				out = append(out, found...)
-				continue
-			}
+		_, file, named := strings.Cut(arg, "=")
+		if !strings.ContainsAny(arg, "*?[") || there(arg) || named && there(file) {
+			out = append(out, arg)
+			continue
 		}
-		out = append(out, arg)
+		found, err := filepath.Glob(arg)
+		if err != nil || len(found) == 0 {
+			return nil, errorf("there is no file that matches %q: is this the right folder?", arg)
+		}
+		out = append(out, found...)
 	}
-	return out
+	return out, nil
 }
 
 // version is the module's version and revision, as far as the build knows them.

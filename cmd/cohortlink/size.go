@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -258,9 +259,12 @@ func (r *sizeRun) countStricter(s *stricter, rule cohort.Rule, o cohort.Options,
 		o.Questions[i].By = "" // as a whole only
 	}
 	rel, e, err := r.count(s.persons, rule, o, s, entries)
-	if err != nil {
+	var differs *cohort.DifferenceError
+	if errors.Is(err, cohort.ErrUnsafe) || errors.As(err, &differs) {
 		r.app.ui.warnf("what would change at the stricter threshold %s is left out: beside the other figures no way was found to show it safely", s.score())
 		return entries, nil
+	} else if err != nil {
+		return nil, err
 	}
 	s.release = rel
 	return append(entries, e), nil
