@@ -253,6 +253,7 @@ func (a *auditor) know(party int, view uint64, cohorts []*Condition, cut []state
 	f := figure{table: asked, where: c}
 	m, _ := a.memory(f)
 	m.own[party] = [2]float64{n, math.Inf(1)}
+	m.fresh = !a.blind && len(a.cohorts[party].now) > 0
 	for _, w := range a.worlds {
 		w.figures = append(w.figures, a.valueIn(w, f))
 	}
