@@ -103,11 +103,12 @@ type auditor struct {
 	combined   map[uint64]int // persons of each exact combination
 	capped     []uint64       // combinations that are not listed and that a world once made too large
 	persons    map[atom]int
-	ownTables  map[[2]int]*ownTable // party, 1 for one who has not seen this release
-	few        []atom               // all atoms there can be
-	many       bool                 // they are too many
-	whole      *model               // of few
-	latest     *model               // else the last one made, for figure latestFor
+	ownTables  map[ownKey]*ownTable
+	cuts       int    // facts about statements that were added to the figures
+	few        []atom // all atoms there can be
+	many       bool   // they are too many
+	whole      *model // of few
+	latest     *model // else the last one made, for figure latestFor
 	latestFor  int
 }
 
@@ -120,7 +121,7 @@ type needRule struct {
 
 func newAuditor(s *sheet, told bool) *auditor {
 	a := &auditor{sheet: s, told: told, patience: usualPatience, last: make(map[[2]int]*world), known: make(map[[3]int]float64), tried: make(map[[3]int]bool),
-		partial: make(map[[2]int]bool), combined: s.combinationCounts(), persons: make(map[atom]int), ownTables: make(map[[2]int]*ownTable), sayers: s.sayRules()}
+		partial: make(map[[2]int]bool), combined: s.combinationCounts(), persons: make(map[atom]int), ownTables: make(map[ownKey]*ownTable), sayers: s.sayRules()}
 	for _, w := range s.atoms {
 		a.persons[w.atom] = w.n
 	}

@@ -87,7 +87,8 @@ type memory struct {
 	hidden    bool       // it was hidden in a release of this very linkage, or beside one
 	shown     bool
 	then      [][2]int           // what it was in releases of other linkages
-	own       map[int][2]float64 // party -> what it was given before
+	own       map[int][2]float64 // party -> what it was given before, or said
+	fresh     bool               // own follows from what is given now
 	given     map[int]float64    // party -> what it is given now
 }
 
@@ -100,6 +101,9 @@ func (m *memory) bounds(told, blind bool, attacker int) (low, high float64) {
 	}
 	low, high = m.low[k], m.high[k]
 	for party, own := range m.own {
+		if blind && m.fresh {
+			continue
+		}
 		if attacker == party || attacker == everyone {
 			low, high = max(low, own[0]), min(high, own[1])
 		}

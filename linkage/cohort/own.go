@@ -23,6 +23,9 @@ import (
 // release, and the search goes on. There are far too many such facts to have them all
 // from the beginning, and most worlds break none.
 //
+// All needs of a party together are looked at where it says few different things
+// (mostStatements), and each by itself elsewhere.
+//
 // Members of a cohort that a party was given are told apart in the same way: of each of
 // its rows the party knows whether it is one.
 
@@ -85,10 +88,46 @@ func (a *auditor) believe(w *world, attacker int) bool {
 }
 
 func (a *auditor) believeOf(w *world, party int) bool {
-	k := a.ownOf(party)
-	if len(k.there) == 1 && len(k.cohorts) == 0 && a.declared == 0 {
+	if a.declared == 0 && len(a.cohortsOf(party)) == 0 {
 		return true // nothing was said; how many they are, the programs know
 	}
+	for _, view := range a.views(party) {
+		if a.cuts < mostCuts && !a.believeIn(w, party, view) {
+			return false
+		}
+	}
+	return true
+}
+
+// How many different things a party may say of its persons for all its needs to be
+// looked at together, and how many facts about statements are added at most.
+const (
+	mostStatements = 24
+	mostCuts       = 300
+)
+
+// views returns which needs of a party are looked at together, as bits of atom.needs:
+// all where it says few different things, else each by itself. With six needs of a
+// borough, all together take minutes.
+func (a *auditor) views(party int) []uint64 {
+	all := uint64(1)<<a.declared - 1
+	if len(a.ownOf(party, all).statements) <= mostStatements {
+		return []uint64{all}
+	}
+	var out []uint64
+	for _, slots := range a.slots {
+		view := uint64(0)
+		for _, b := range slots {
+			view |= 1 << b
+		}
+		out = append(out, view)
+	}
+	return out
+}
+
+// believeIn looks at some of the needs.
+func (a *auditor) believeIn(w *world, party int, view uint64) bool {
+	k := a.ownOf(party, view)
 	there, at := k.there, make(map[hearing]int)
 	persons := slices.Clone(k.persons)
 	may := slices.Clone(k.may)
@@ -96,7 +135,7 @@ func (a *auditor) believeOf(w *world, party int) bool {
 		if s.parties>>party&1 == 0 {
 			continue
 		}
-		h := a.hear(s.atom, party, k.cohorts)
+		h := a.hear(s.atom, party, view, k.cohorts)
 		j, ok := k.at[h]
 		if !ok {
 			j, ok = at[h]
@@ -128,7 +167,7 @@ func (a *auditor) believeOf(w *world, party int) bool {
 		cut = append(cut, k.statements[i])
 		n += k.said[i]
 	}
-	a.know(party, k.cohorts, cut, n)
+	a.know(party, view, k.cohorts, cut, n)
 	return false
 }
 
@@ -149,11 +188,16 @@ type sending struct {
 	n        float64
 }
 
-func (a *auditor) ownOf(party int) *ownTable {
-	key := [2]int{party, 0}
-	if a.blind {
-		key[1] = 1
-	}
+// ownKey is a table of a party for some needs; blind for one who has not seen this
+// release.
+type ownKey struct {
+	party int
+	view  uint64
+	blind bool
+}
+
+func (a *auditor) ownOf(party int, view uint64) *ownTable {
+	key := ownKey{party, view, a.blind}
 	if k := a.ownTables[key]; k != nil {
 		return k
 	}
@@ -162,7 +206,7 @@ func (a *auditor) ownOf(party int) *ownTable {
 	type pair struct{ i, j int }
 	truth := make(map[pair]float64)
 	for _, x := range a.own[party] {
-		s, h := statement{x.said, within(k.cohorts, x.atom)}, a.hear(x.atom, party, k.cohorts)
+		s, h := statement{x.said & view, within(k.cohorts, x.atom)}, a.hear(x.atom, party, view, k.cohorts)
 		i, ok := place[s]
 		if !ok {
 			i = len(k.statements)
@@ -197,17 +241,19 @@ func (a *auditor) ownOf(party int) *ownTable {
 
 // know adds to the figures how many persons can have one of these statements: at least
 // as many as the party made.
-func (a *auditor) know(party int, cohorts []*Condition, cut []statement, n float64) {
+func (a *auditor) know(party int, view uint64, cohorts []*Condition, cut []statement, n float64) {
+	a.cuts++
 	c := &Condition{holds: func(x atom) bool {
 		if x.parties>>party&1 == 0 {
 			return false
 		}
-		h := a.hear(x, party, cohorts)
+		h := a.hear(x, party, view, cohorts)
 		return slices.ContainsFunc(cut, h.allows)
 	}}
 	f := figure{table: asked, where: c}
 	m, _ := a.memory(f)
 	m.own[party] = [2]float64{n, math.Inf(1)}
+	m.fresh = !a.blind && len(a.cohorts[party].now) > 0
 	for _, w := range a.worlds {
 		w.figures = append(w.figures, a.valueIn(w, f))
 	}
@@ -233,9 +279,9 @@ func (h hearing) allows(s statement) bool {
 	return s.within == h.within && h.must&^s.said == 0 && s.said&^h.can == 0
 }
 
-func (a *auditor) hear(x atom, party int, cohorts []*Condition) hearing {
+func (a *auditor) hear(x atom, party int, view uint64, cohorts []*Condition) hearing {
 	h := hearing{within: within(cohorts, x)}
-	for needs := x.needs & (1<<a.declared - 1); needs != 0; needs &= needs - 1 {
+	for needs := x.needs & view; needs != 0; needs &= needs - 1 {
 		b := bits.TrailingZeros64(needs)
 		by := a.by[b]
 		if by == 0 { // nobody knows who declares it: anybody

@@ -362,9 +362,9 @@ class Story:
                 if shown is not None or not doc["rule"].small(people.count(key)):
                     continue
                 low, high = doc["rule"].mark()
-                low = min(low, doc["rule"].zero)
-                if key in marks and doc is not last:
-                    low, high = min(low, marks[key][0]), max(high, marks[key][1])
+                low = min(low, doc["rule"].zero)  # small by several rules: any of their marks may tell
+                if key in marks:
+                    low, high = max(low, marks[key][0]), min(high, marks[key][1])
                 marks[key] = low, high
         zero = last["rule"].zero
         return {key: (kinds.covered(key), people.count(key), min(low, zero), high) for key, (low, high) in marks.items()}
