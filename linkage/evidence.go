@@ -87,7 +87,7 @@ func linkEvidence(ctx context.Context, parties []Party, o Options) (*Result, err
 		if err != nil {
 			return nil, err
 		}
-		null := newNullModel(s, nil)
+		null := newNullModel(s)
 		sampled[i] = layer{run: r, sample: s, threshold: null.choose(nil).Score()}
 		floors[i], sampled[i].brings = s.candidateFloor(sampled[i].threshold, budget)
 		w := newWitness(s, null)
@@ -184,7 +184,7 @@ func (r *run) settle(ctx context.Context, c *candidates, m *model, v *rivals, co
 		}
 		return expected.choose(null, r.hasDuplicates())
 	}
-	null := newNullModel(s, nil)
+	null := newNullModel(s)
 	chosen := choose(null)
 	floor, err := r.notUnder(s.floor(chosen.Score()), chosen)
 	if err != nil {

@@ -137,7 +137,7 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 		return nil, err
 	}
 	choose := func(m *nullModel) Threshold { return m.choose(nil) }
-	null := newNullModel(sample, nil)
+	null := newNullModel(sample)
 	auto := choose(null)
 	chosen := auto
 	if given := r.Options.Threshold; given != nil {
@@ -181,11 +181,12 @@ func (r *run) refine(ctx context.Context, s *sample, pairs []Pair, chosen Thresh
 	if !r.hasDuplicates() || chosen.Nothing || chosen.Score() < value(floor) {
 		return chosen, null
 	}
+	first := null
 	for range refinements {
 		if ctx.Err() != nil {
 			break
 		}
-		better := newNullModel(s, r.likelySame(ctx, pairs, chosen.Score(), value(floor)))
+		better := first.regroup(s, r.likelySame(ctx, pairs, chosen.Score(), value(floor)))
 		next := choose(better)
 		if next.Nothing || next.Score() < value(floor) {
 			break

@@ -49,15 +49,37 @@ type lookModel struct {
 	n             float64           // records in the sample
 	first, second [grid + 1]float64 // of them, with the best and the second best under k/grid
 	above         [grid + 1]float64 // how many of all their scores are at k/grid or above
-	share         [grid + 1]float64 // π R(t): share with a true partner at or above t
+	share         [grid + 2]float64 // π R(t): share with a true partner at or above t; none above 1
 	edge          int               // the lowest step at which share is read, not extended
 }
 
-// newNullModel counts the sample. In a party that was not deduplicated the second
+// newNullModel is what a sample says when nothing is known of persons.
+func newNullModel(s *sample) *nullModel {
+	m := countSample(s, nil)
+	m.solve(nil)
+	return m
+}
+
+// regroup is the model again, where groups says for each record which person it was put
+// with. Strangers who score just above the threshold are put with persons too, and pass
+// for them. That hardly matters for how many there are below; but shares read there would
+// count them as partners, 22 % more true pairs on ons-mock-census-pes. So what was found of
+// true pairs stays as it was. Within a single party, where persons have many records, the
+// widest gap tells strangers far worse than groups do, and shares are read anew.
+func (m *nullModel) regroup(s *sample, groups []int32) *nullModel {
+	again := countSample(s, groups)
+	if m.alone {
+		m = nil
+	}
+	again.solve(m)
+	return again
+}
+
+// countSample counts the sample. In a party that was not deduplicated the second
 // best may be the true person again. There the first stranger is taken to be who
-// comes after the widest gap in the scores; or, where groups says for each record
-// which person it was put with so far, the first who was not put with the best.
-func newNullModel(s *sample, groups []int32) *nullModel {
+// comes after the widest gap in the scores; or, where there are groups, the first who
+// is not in that of the best.
+func countSample(s *sample, groups []int32) *nullModel {
 	m := &nullModel{looks: make([]lookModel, len(s.looks)*strata), least: max(s.least(), s.bottom), bottom: s.bottom, alone: !slices.ContainsFunc(s.looks, func(l look) bool { return l.a != l.b })}
 	for i := range m.looks {
 		m.looks[i].look, m.looks[i].stratum = &s.looks[i/strata], i%strata
@@ -100,7 +122,6 @@ func newNullModel(s *sample, groups []int32) *nullModel {
 			l.above[k] += l.above[k+1]
 		}
 	}
-	m.solve()
 	return m
 }
 
@@ -124,25 +145,20 @@ func below(score float64) int {
 	return min(step(score)+1, grid)
 }
 
-// solve alternates between Λ, given each π, and π, given Λ.
-func (m *nullModel) solve() {
+// solve alternates between Λ, given each π, and π, given Λ; or takes π, and with it what
+// was found of true pairs, from an earlier model of the same sample.
+func (m *nullModel) solve(earlier *nullModel) {
 	const rounds = 4 // more change the shares by less than their noise
-	for range rounds {
-		var wg sync.WaitGroup
-		for s := range m.perPair {
-			wg.Go(func() {
-				null := &m.perPair[s]
-				for k := range null {
-					null[k] = m.solveNull(s, k)
-				}
-				// More can only be above a lower score.
-				for k := grid - 1; k >= 0; k-- {
-					null[k] = max(null[k], null[k+1])
-				}
-			})
+	if earlier != nil {
+		for i := range m.looks {
+			m.looks[i].share, m.looks[i].edge = earlier.looks[i].share, earlier.looks[i].edge
 		}
-		wg.Wait()
-		m.solveShares()
+		m.solveStrangers()
+	} else {
+		for range rounds {
+			m.solveStrangers()
+			m.solveShares()
+		}
 	}
 
 	shareOf := m.sharesOfLooks()
@@ -163,59 +179,33 @@ func (m *nullModel) solve() {
 	for k := grid - 1; k >= 0; k-- {
 		m.found[k] = max(m.found[k], m.found[k+1])
 	}
+	if earlier != nil {
+		m.found = earlier.found
+	}
 	m.total = m.found[0]
+}
+
+// solveStrangers finds Λ, given each π, at every step.
+func (m *nullModel) solveStrangers() {
+	var wg sync.WaitGroup
+	for s := range m.perPair {
+		wg.Go(func() {
+			null := &m.perPair[s]
+			for k := range null {
+				null[k] = m.solveNull(s, k)
+			}
+			// More can only be above a lower score.
+			for k := grid - 1; k >= 0; k-- {
+				null[k] = max(null[k], null[k+1])
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // counts reports whether a look is of the pairs that a linkage is judged by: those
 // of two parties, and of one with itself where there is no other.
 func (m *nullModel) counts(l *lookModel) bool { return l.a != l.b || m.alone }
-
-// solveShares reads π R(t), the share of records with their true partner at t or
-// above, off the best scores. Where strangers hide it, it is taken to go on rising
-// as it did just above, ever more slowly: as much again is hidden below the edge as
-// is seen within reach above it.
-func (m *nullModel) solveShares() {
-	// Grid steps, of the slope and of its decay. With 30, the true pairs of every set of
-	// testdata/people but one came out too few.
-	const reach = 60
-	for i := range m.looks {
-		l := &m.looks[i]
-		if l.n == 0 {
-			continue
-		}
-		k := grid
-		for ; k >= m.bottom; k-- {
-			f := math.Exp(-m.perPair[l.stratum][k] * float64(l.size))
-			if f < leastF {
-				break
-			}
-			l.share[k] = 1 - l.first[k]/l.n/f
-		}
-		edge := min(k+1, grid)
-		l.edge = edge
-		rise := l.share[edge] - l.share[min(edge+reach, grid)]
-		for ; k >= 0; k-- {
-			l.share[k] = l.share[edge] - rise*math.Expm1(-float64(edge-k)/reach)
-		}
-	}
-}
-
-// sharesOfLooks is the share of all records of a that have their true partner in b
-// at t or above, for each a and b.
-func (m *nullModel) sharesOfLooks() map[[2]int]*[grid + 1]float64 {
-	out := map[[2]int]*[grid + 1]float64{}
-	for i := range m.looks {
-		l := &m.looks[i]
-		at := [2]int{l.a, l.b}
-		if out[at] == nil {
-			out[at] = new([grid + 1]float64)
-		}
-		for k, s := range l.share {
-			out[at][k] += s * l.n / float64(l.sampled)
-		}
-	}
-	return out
-}
 
 func clamp(x float64) float64 { return min(1, max(0, x)) }
 
@@ -252,13 +242,6 @@ func (m *nullModel) wrongLinks(l *lookModel, k int, taken float64) float64 {
 	}
 	return strangers
 }
-
-// leastF is the least probability that all strangers stay below a score at which
-// the share of true partners is still read from the counts. Below it, that some
-// records meet more strangers than others (common names) makes the best score look
-// too good: on anonlink's five noisy parties the true pairs come out 4 % too few at
-// 0.7, and 28 % too many at 0.3.
-const leastF = 0.7
 
 // mostMean is the most strangers a record may be expected to meet where the records
 // of its person are counted by how many there are, less the strangers. Beyond, common
@@ -489,15 +472,22 @@ func (m *nullModel) twice() float64 {
 
 // misfit is by what factor the wrong and the missed pairs for each right one may differ
 // from what the model expects of them.
-const misfit = 4
+func (m *nullModel) misfit() float64 {
+	const partners, alone = 2.5, 4
+	if m.alone {
+		return alone
+	}
+	return partners
+}
 
 // interval is a 95 % interval of the share found/(found+lost), where lost are the pairs
 // wrongly accepted, or those missed. Two things are added up. What the model takes for
 // granted does not quite hold; by how much cannot be told without truth, so it is read
-// off sets with truth: the lost are between a quarter and four times as many as
-// expected, and may be unseen as a share of those found besides (TestQualityOnPeople
-// and TestEstimatesOnPeople in cmd/cohortlink show how often that holds). Where few records were looked at, chance is added: the
-// lost as a Poisson count, known from a sample, and the noise of taking out strangers.
+// off sets with truth: the lost are misfit times as many as expected or as few, and
+// may be unseen as a share of those found besides (TestQualityOnPeople and
+// TestEstimatesOnPeople in cmd/cohortlink show how often that holds). Where few records were
+// looked at, chance is added: the lost as a Poisson count, known from a sample, and the
+// noise of taking out strangers.
 func (m *nullModel) interval(k int, found, lost, unseen float64) (low, high float64) {
 	const z = 1.96
 	if found <= 0 {
@@ -508,7 +498,7 @@ func (m *nullModel) interval(k int, found, lost, unseen float64) (low, high floa
 		weight = max(weight, m.looks[i].weight)
 	}
 	chance := z * math.Sqrt(weight*(lost+2)+m.noise(k))
-	most := misfit*lost + unseen*found + chance
-	least := max(0, lost/misfit-chance)
+	most := m.misfit()*lost + unseen*found + chance
+	least := max(0, lost/m.misfit()-chance)
 	return found / (found + most), found / (found + least)
 }
