@@ -131,7 +131,7 @@ const strangersSeen = 30
 // of one party are better kept than another's. Boroughs of parties with the same fields
 // differ by up to 15. mostOffset bounds what a mistake can do: floors reach 150 down.
 const (
-	leastOffset = 15
+	leastOffset = 20
 	mostOffset  = 100
 	offsetStep  = 5
 )
@@ -148,13 +148,13 @@ func (s *sample) offsets(parties int) Offsets {
 	found := map[[2]int]sum{}
 	for _, expected := range strangersExpected {
 		rate := expected * records / max(pairs, 1)
-		usual := usualLevel(all, rate)
+		low, high := usualLevel(all, few, rate), usualLevel(all, many, rate)
 		for between, v := range all {
 			if rate*v.pairs < strangersSeen {
 				continue
 			}
 			was := found[between]
-			found[between] = sum{was.offset + v.offset(usual, rate), was.levels + 1}
+			found[between] = sum{was.offset + v.offset(low, high, rate), was.levels + 1}
 		}
 	}
 	o := make(Offsets, parties)
@@ -183,8 +183,14 @@ func (s *sample) offsets(parties int) Offsets {
 type strangerRates struct {
 	clean   bool                 // a party that has each person once tells, and both guesses are one
 	pairs   float64              // compared
-	guesses [2][grid + 1]float64 // strangers at k/grid or above, for each pair compared
+	guesses [2][grid + 1]float64 // few and many: strangers at k/grid or above, for each pair compared
 }
+
+// The guesses.
+const (
+	few = iota
+	many
+)
 
 // strangers are those of each two parties, by number, the smaller one first.
 func (s *sample) strangers() map[[2]int]*strangerRates {
@@ -222,8 +228,8 @@ func (v *strangerRates) add(l *look) {
 	for j := range l.sampled {
 		top := l.of(j)
 		first[below(top[0].score)]++
-		others[0][below(top[1].score)]++
-		others[1][below(top[widestGap(top)].score)]++
+		others[few][below(top[widestGap(top)].score)]++
+		others[many][below(top[1].score)]++
 	}
 	n := float64(l.sampled)
 	v.pairs += n * float64(l.size)
@@ -271,38 +277,30 @@ func (v *strangerRates) level(guess int, rate float64) int {
 	return grid
 }
 
-// offset takes the step that a rate of strangers reaches to the usual one: by as much as both
-// guesses say, and not at all where one says up and the other down.
-func (v *strangerRates) offset(usual int, rate float64) int {
-	x, y := usual-v.level(0, rate), usual-v.level(1, rate)
-	switch {
-	case v.clean:
-		return x
-	case x > 0 && y > 0:
-		return min(x, y)
-	case x < 0 && y < 0:
-		return max(x, y)
-	}
-	return 0
+// offset takes the step that a rate of strangers reaches to the usual one, which lies from low
+// to high, by as much as is certain whatever one guesses.
+func (v *strangerRates) offset(low, high int, rate float64) int {
+	up, down := low-v.level(many, rate), high-v.level(few, rate)
+	return max(up, 0) + min(down, 0)
 }
 
-// usualLevel is the step that a rate of strangers reaches in the middle one of all pairs
-// compared. It is told by parties that have each person once, if there is one.
-func usualLevel(all map[[2]int]*strangerRates, rate float64) int {
+// usualLevel is the step that a rate of strangers reaches, by a guess, in the middle one of all
+// pairs compared. It is told by parties that have each person once, if there is one.
+func usualLevel(all map[[2]int]*strangerRates, guess int, rate float64) int {
 	clean := false
 	for _, v := range all {
 		clean = clean || v.clean
 	}
 	var at [grid + 1]float64 // pairs compared, by the step
-	var total, below float64
+	var total, under float64
 	for _, v := range all {
 		if v.clean == clean {
-			at[v.level(0, rate)] += v.pairs
+			at[v.level(guess, rate)] += v.pairs
 			total += v.pairs
 		}
 	}
 	for k, pairs := range at {
-		if below += pairs; 2*below >= total {
+		if under += pairs; 2*under >= total {
 			return k
 		}
 	}
