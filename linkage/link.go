@@ -139,7 +139,7 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 		return nil, err
 	}
 	choose := func(m *nullModel) Threshold { return m.choose(nil) }
-	plain := sample
+	plain := sample // before offsets
 	if r.Options.Threshold == nil && r.Previous == nil {
 		r.offsets = sample.offsets(len(r.parties))
 	}
