@@ -73,7 +73,9 @@ type ExplainedPair struct {
 	Linked bool         `json:"linked"`
 	Ground string       `json:"ground"`
 	Why    string       `json:"why"`   // in words
-	Score  *float64     `json:"score"` // nil: under the floor
+	Score  *float64     `json:"score"` // with the offset; nil: under the floor
+	// Offset was added to the score, as to those of all pairs of their parties.
+	Offset float64 `json:"offset,omitempty"`
 	// Room is how far the score stands above what would have undone the link, or, under 0, by
 	// how much two were refused; nil for those that are linked through others.
 	Room        *float64            `json:"room"`

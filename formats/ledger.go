@@ -318,6 +318,9 @@ func EntryOf(rel *cohort.Release) LedgerEntry {
 func (m *LinkedManifest) Linkage() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "cohortlink linkage 1\n%s\n%s\n%d %d\n", m.Project, m.Threshold.Value, m.Persons, m.Records)
+	for _, o := range m.Threshold.Offsets {
+		fmt.Fprintf(h, "offset %s %s %.3f\n", o.Parties[0], o.Parties[1], o.Added)
+	}
 	for _, p := range m.Parties {
 		fmt.Fprintf(h, "%s %s\n", p.Name, p.Run)
 		for _, b := range p.Batches {

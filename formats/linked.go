@@ -134,6 +134,16 @@ type LinkedThreshold struct {
 	Value  string  `json:"value"` // a fraction in lowest terms, exact
 	Score  float64 `json:"score"`
 	Chosen string  `json:"chosen"` // how, in words
+	// Offsets are added to the scores of pairs of two parties before they are held against the
+	// threshold, or kept: pairs.parquet has them without. Absent where nothing is added.
+	Offsets []LinkedOffset `json:"offsets,omitempty"`
+}
+
+// LinkedOffset is what is added to the scores of pairs of two parties, in whole thousandths.
+// A party's pairs with itself have it twice as a name.
+type LinkedOffset struct {
+	Parties [2]string `json:"parties"`
+	Added   float64   `json:"added"`
 }
 
 // LinkedEstimate is made without truth. Nil where there is nothing to say.

@@ -10,7 +10,8 @@
 //
 //  1. A sample of records is held against every record of every other party.
 //     Its best and second-best scores tell how high strangers score (null.go),
-//     hence a first threshold.
+//     hence a first threshold. Where strangers of two parties score otherwise than those
+//     of others, the difference is added to the scores of their pairs (offsets.go).
 //  2. Every pair is compared, in tiles on all cores, and those above a floor a
 //     little under the threshold are kept (scan.go). Beyond a borough, or where it is
 //     asked for, those alone that filters or exact keys bring together (block.go, lsh.go).

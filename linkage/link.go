@@ -54,7 +54,7 @@ const DefaultMaxPairs = 50_000_000
 // A Pair is two records, by number, with a score at or above the floor. A < B.
 type Pair struct {
 	A, B  int32
-	Score float64 // 0 to 1
+	Score float64 // 0 to 1, and the offset of their parties (Offsets)
 }
 
 // A Result is who is who.
@@ -68,6 +68,7 @@ type Result struct {
 	Persons int
 	Pairs   []Pair // candidate pairs, best first
 	Threshold
+	Offsets  Offsets // added to the scores of Pairs; nil: nothing is
 	Floor    float64 // pairs below were not kept
 	Compared uint64  // comparisons made: with blocking, a pair as often as it meets
 	Plan     Plan    // which pairs were compared
@@ -108,6 +109,7 @@ type run struct {
 	old     []bool    // of each record: Previous has it; nil without one
 	known   []Pair    // of records that Previous has, best first
 	split   []portion // see parts
+	offsets Offsets   // added to the scores of pairs (offsets.go)
 }
 
 type party struct {
@@ -137,8 +139,19 @@ func Link(ctx context.Context, parties []Party, o Options) (*Result, error) {
 		return nil, err
 	}
 	choose := func(m *nullModel) Threshold { return m.choose(nil) }
+	plain := sample // before offsets
+	if r.Options.Threshold == nil && r.Previous == nil {
+		r.offsets = sample.offsets(len(r.parties))
+	}
+	sample = sample.with(r.offsets)
 	null := newNullModel(sample)
 	auto := choose(null)
+	if auto.Nothing && r.offsets != nil && r.Previous == nil {
+		// Equal filters alone are to be linked, and none but those.
+		r.offsets, sample = nil, plain
+		null = newNullModel(sample)
+		auto = choose(null)
+	}
 	chosen := auto
 	if given := r.Options.Threshold; given != nil {
 		chosen = null.choose(given)
@@ -202,7 +215,7 @@ func (r *run) refine(ctx context.Context, s *sample, pairs []Pair, chosen Thresh
 
 // result forms the persons.
 func (r *run) result(ctx context.Context, pairs []Pair, chosen Threshold, floor overlap.Ratio, compared uint64) (*Result, error) {
-	res := &Result{Clean: r.clean(), First: r.first, Pairs: pairs, Threshold: chosen, Floor: value(floor), Compared: compared}
+	res := &Result{Clean: r.clean(), First: r.first, Pairs: pairs, Threshold: chosen, Offsets: r.offsets, Floor: value(floor), Compared: compared}
 	for _, p := range r.parties {
 		res.Parties = append(res.Parties, p.name)
 		res.IDs = append(res.IDs, p.ids...)

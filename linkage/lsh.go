@@ -151,7 +151,7 @@ func sortHigh(a, spare []uint64, n int) []uint64 {
 func (r *run) scanBuckets(ctx context.Context, floor overlap.Ratio, t *lshTables, expected float64) ([]Pair, uint64, error) {
 	var (
 		found = make([][]Pair, len(t.places))
-		rule  = r.measure.rule(floor)
+		rule  = r.measure.rule(lowered(floor, r.offsets.largest()))
 		kin   = r.kin()
 		next  atomic.Int64
 		met   atomic.Uint64 // pairs, those of one party that are not compared counted in
@@ -171,7 +171,7 @@ func (r *run) scanBuckets(ctx context.Context, floor overlap.Ratio, t *lshTables
 	tell(0, 0)
 	for range r.Workers {
 		wg.Go(func() {
-			s := &bucketScan{run: r, lshTables: t, rule: rule, kin: kin, kept: &kept, ctx: ctx, tell: tell,
+			s := &bucketScan{run: r, lshTables: t, rule: rule, floor: value(floor), kin: kin, kept: &kept, ctx: ctx, tell: tell,
 				records: make([]uint64, len(r.ones)), spare: make([]uint64, len(r.ones))}
 			for {
 				j := int(next.Add(1)) - 1
@@ -218,7 +218,8 @@ type bucketScan struct {
 	*run
 	*lshTables
 	ctx      context.Context
-	rule     overlap.Rule
+	rule     overlap.Rule // that every pair at or above the floor reaches
+	floor    float64
 	kin      []int32
 	kept     *atomic.Int64
 	tell     func(met, compared uint64)
@@ -333,10 +334,14 @@ func (s *bucketScan) large(j int, bucket []uint64) error {
 // keep keeps a pair that reaches the rule, if this is where it belongs.
 func (s *bucketScan) keep(j, x, y int, bucket []uint64, common int) {
 	a, b := int32(uint32(bucket[x])), int32(uint32(bucket[y]))
-	if s.isOld(a) && s.isOld(b) || !s.anew(j, s.rows[x], s.rows[y]) || s.kept.Add(1) > int64(s.MaxPairs) {
+	if s.isOld(a) && s.isOld(b) || !s.anew(j, s.rows[x], s.rows[y]) {
 		return
 	}
-	s.out = append(s.out, Pair{min(a, b), max(a, b), s.measure.score(common, int(s.ones[a]), int(s.ones[b]))})
+	score := s.score(common, a, b)
+	if s.offsets != nil && score < s.floor || s.kept.Add(1) > int64(s.MaxPairs) {
+		return
+	}
+	s.out = append(s.out, Pair{min(a, b), max(a, b), score})
 }
 
 // complete adds to what LSH found the pairs at or above the floor of records that links join
@@ -362,7 +367,7 @@ func (r *run) complete(ctx context.Context, pairs []Pair, threshold float64, flo
 			there[[2]int32{p.A, p.B}] = true
 		}
 	}
-	kin, rule := r.kin(), r.measure.rule(floor)
+	kin, rule := r.kin(), r.measure.rule(lowered(floor, r.offsets.largest()))
 	var found []Pair
 	var compared uint64
 	for _, of := range members {
@@ -376,8 +381,10 @@ func (r *run) complete(ctx context.Context, pairs []Pair, threshold float64, flo
 				}
 				compared++
 				common := overlap.CommonBits(r.filterOf(a), r.filterOf(b))
-				if p, q := int(r.ones[a]), int(r.ones[b]); rule.Reached(common, p, q) {
-					found = append(found, Pair{a, b, r.measure.score(common, p, q)})
+				if rule.Reached(common, int(r.ones[a]), int(r.ones[b])) {
+					if score := r.score(common, a, b); r.offsets == nil || score >= value(floor) {
+						found = append(found, Pair{a, b, score})
+					}
 				}
 			}
 		}

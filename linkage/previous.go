@@ -47,6 +47,18 @@ func (r *run) adopt(previous *Result) error {
 			return fmt.Errorf("party %q says otherwise than in the earlier linkage whether it has each person once: link all files without it", r.parties[i].name)
 		}
 	}
+	if previous.Offsets != nil {
+		// A party that is new has none: what its strangers score like is not held against then.
+		r.offsets = make(Offsets, len(r.parties))
+		for i := range r.parties {
+			r.offsets[i] = make([]int, len(r.parties))
+			for j := range r.parties {
+				if a, b := slices.Index(previous.Parties, r.parties[i].name), slices.Index(previous.Parties, r.parties[j].name); a >= 0 && b >= 0 {
+					r.offsets[i][j] = previous.Offsets.Of(a, b)
+				}
+			}
+		}
+	}
 	for _, p := range previous.Pairs {
 		a, b := to[p.A], to[p.B]
 		r.known = append(r.known, Pair{min(a, b), max(a, b), p.Score})

@@ -85,7 +85,8 @@ type look struct {
 	weight         float64
 	best           []best // of each sampled record, best first, at most ranks
 	ones           []uint16
-	rows           []int32 // of a: the sampled records
+	rows           []int32            // of a: the sampled records
+	counts         *[grid + 2]float64 // of the pairs seen, those that score k/grid or more and less than the next step
 	perRow         int
 	sampled        int
 }
@@ -127,9 +128,8 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 		return nil, err
 	}
 	type job struct {
-		look   *look
-		rows   []int32
-		counts [grid + 2]float64
+		look *look
+		rows []int32
 	}
 	var jobs []*job
 	of := map[[2]int]*job{}
@@ -167,7 +167,7 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 				if i >= len(jobs) || ctx.Err() != nil || failed.Load() != nil {
 					return
 				}
-				if err := r.takeLook(ctx, jobs[i].look, jobs[i].rows, parts, &jobs[i].counts); err != nil {
+				if err := r.takeLook(ctx, jobs[i].look, jobs[i].rows, parts); err != nil {
 					failed.Store(&err)
 				}
 				r.progress("sample", uint64(i+1), uint64(len(jobs)))
@@ -184,18 +184,22 @@ func (r *run) sample(ctx context.Context) (*sample, error) {
 	took := time.Since(began).Seconds()
 	// What old records have to say to each other is known, from the floor of then.
 	for _, p := range r.known {
+		score := p.Score
+		if r.offsets != nil {
+			score = r.offsets.Take(score, partyOf(r.first, p.A), partyOf(r.first, p.B))
+		}
 		for _, side := range [...][2]int32{{p.A, p.B}, {p.B, p.A}} {
 			if i := place[side[0]]; i > 0 {
 				j := of[[2]int{partyOf(r.first, side[0]), partyOf(r.first, side[1])}]
-				j.counts[step(p.Score)]++
-				j.look.see(int(i-1), best{p.Score, side[1]})
+				j.look.counts[step(score)]++
+				j.look.see(int(i-1), best{score, side[1]})
 			}
 		}
 	}
 	for _, j := range jobs {
 		s.looks = append(s.looks, *j.look)
 		s.rate += float64(j.look.sampled) * float64(j.look.size) / max(took, 1e-9)
-		for k, n := range j.counts {
+		for k, n := range j.look.counts {
 			// Every pair is seen from both of its sides.
 			s.above[k] += n * j.look.weight / 2
 		}
@@ -231,7 +235,7 @@ func (r *run) cuts() (cuts [strata - 1]uint16) {
 // seen yet.
 func (r *run) newLook(a, b, size int, rows []int32) look {
 	n, m := len(r.parties[a].ids), len(rows)
-	l := look{a: a, b: b, cleanA: r.parties[a].clean, cleanB: r.parties[b].clean, size: size, weight: float64(n) / float64(m), rows: rows, perRow: 2, sampled: m}
+	l := look{a: a, b: b, cleanA: r.parties[a].clean, cleanB: r.parties[b].clean, size: size, weight: float64(n) / float64(m), rows: rows, counts: new([grid + 2]float64), perRow: 2, sampled: m}
 	if !r.parties[b].clean {
 		l.perRow = ranks
 	}
@@ -261,7 +265,7 @@ func drawRows(n, m int, stream uint64) []int32 {
 
 // takeLook fills in the best scores of rows of party l.a against party l.b, but for those
 // of two records that an earlier linkage has compared.
-func (r *run) takeLook(ctx context.Context, l *look, rows []int32, parts []portion, counts *[grid + 2]float64) error {
+func (r *run) takeLook(ctx context.Context, l *look, rows []int32, parts []portion) error {
 	for i := range parts {
 		b := &parts[i]
 		if b.party != l.b {
@@ -273,7 +277,7 @@ func (r *run) takeLook(ctx context.Context, l *look, rows []int32, parts []porti
 				places = append(places, place)
 			}
 		}
-		if err := r.lookAt(ctx, l, rows, places, b, counts); err != nil {
+		if err := r.lookAt(ctx, l, rows, places, b); err != nil {
 			return err
 		}
 	}
@@ -281,7 +285,7 @@ func (r *run) takeLook(ctx context.Context, l *look, rows []int32, parts []porti
 }
 
 // lookAt is takeLook for some of the rows, by their places, against some of party l.b.
-func (r *run) lookAt(ctx context.Context, l *look, rows []int32, places []int, b *portion, counts *[grid + 2]float64) error {
+func (r *run) lookAt(ctx context.Context, l *look, rows []int32, places []int, b *portion) error {
 	const batch = 16
 	a := &r.parties[l.a]
 	n := b.filters.Len()
@@ -311,7 +315,7 @@ func (r *run) lookAt(ctx context.Context, l *look, rows []int32, places []int, b
 					continue
 				}
 				score := r.measure.score(int(c), mine, int(ones[p]))
-				counts[step(score)]++
+				l.counts[step(score)]++
 				l.see(place, best{score, position[p]})
 			}
 		}

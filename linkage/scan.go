@@ -18,6 +18,7 @@ type tile struct {
 	a, b   *portion
 	lo, hi int
 	pairs  uint64
+	offset int // of the two parties
 }
 
 // A portion is records of one party that are compared with the same others: all of them, or,
@@ -46,7 +47,6 @@ const tileRows = 8 * overlap.Chunk
 func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, error) {
 	var tiles []tile
 	var total uint64
-	rule := r.measure.rule(floor)
 	parts, err := r.parts()
 	if err != nil {
 		return nil, 0, err
@@ -57,6 +57,8 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 			if a.old && b.old || a.party == b.party && r.parties[a.party].clean {
 				continue
 			}
+			offset := r.offsets.Of(a.party, b.party)
+			rule := r.measure.rule(lowered(floor, offset))
 			var join *overlap.Join
 			if i == j {
 				join, err = overlap.Within(a.filters, rule)
@@ -73,7 +75,7 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 				if i == j {
 					n = uint64(hi-lo) * uint64(rows-1) / 2
 				}
-				tiles = append(tiles, tile{join, a, b, lo, hi, n})
+				tiles = append(tiles, tile{join, a, b, lo, hi, n, offset})
 				total += n
 			}
 		}
@@ -97,7 +99,7 @@ func (r *run) scan(ctx context.Context, floor overlap.Ratio) ([]Pair, uint64, er
 					return
 				}
 				t := &tiles[i]
-				found[i] = r.compare(t, &kept)
+				found[i] = r.compare(t, value(floor), &kept)
 				r.progress("compare", done.Add(t.pairs), total)
 			}
 		})
@@ -202,7 +204,7 @@ func (r *run) parts() ([]portion, error) {
 
 // compare works on a tile, and adds the pairs it keeps to kept as it goes. Once that
 // is over the limit the run has failed, and what else is found is dropped.
-func (r *run) compare(t *tile, kept *atomic.Int64) []Pair {
+func (r *run) compare(t *tile, floor float64, kept *atomic.Int64) []Pair {
 	var out []Pair
 	t.join.Pairs(t.lo, t.hi, func(hits []overlap.Hit) {
 		if kept.Add(int64(len(hits))) > int64(r.MaxPairs) {
@@ -213,7 +215,11 @@ func (r *run) compare(t *tile, kept *atomic.Int64) []Pair {
 			if a > b {
 				a, b = b, a
 			}
-			out = append(out, Pair{a, b, r.measure.score(int(h.Common), int(r.ones[a]), int(r.ones[b]))})
+			score := r.measure.score(int(h.Common), int(r.ones[a]), int(r.ones[b]))
+			if score = shift(score, t.offset); score < floor {
+				continue // equal filters, see lowered
+			}
+			out = append(out, Pair{a, b, score})
 		}
 	})
 	return out

@@ -70,7 +70,7 @@ func (w *anonlinkWriter) pairs() []formats.AnonlinkPair {
 		}
 		// Records are numbered by party, so that A's dataset is the lower one.
 		if a, b := w.record(p.A), w.record(p.B); a.Dataset != b.Dataset {
-			out = append(out, formats.AnonlinkPair{Score: p.Score, A: a, B: b})
+			out = append(out, formats.AnonlinkPair{Score: w.res.Raw(p), A: a, B: b})
 		}
 	}
 	slices.SortFunc(out, formats.AnonlinkPair.Compare)

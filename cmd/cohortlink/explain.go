@@ -230,6 +230,7 @@ func (e *explainRun) explained(w linkage.Why) formats.ExplainedPair {
 	if w.Pair >= 0 {
 		score = r.Pairs[w.Pair].Score
 		p.Score = &score
+		p.Offset = float64(r.Offsets.Of(r.Party(w.A), r.Party(w.B))) / 1000
 		e.weighed(&p, w.Pair)
 	}
 	ends := [2]int32{w.A, w.B}

@@ -11,8 +11,20 @@ import (
 // The words of an explanation. They name records by record ID and parties by name, and say
 // what the scores say; what lies behind a score nobody at the unit can know.
 
-// why tells in a sentence what decided about a pair.
+// why tells what decided about a pair, in a sentence, or two where an offset is in its score.
 func (e *explainRun) why(w linkage.Why, p formats.ExplainedPair) string {
+	says := e.decided(w, p)
+	if p.Offset == 0 {
+		return says
+	}
+	between := fmt.Sprintf("between %s and %s", p.A.Party, p.B.Party)
+	if p.A.Party == p.B.Party {
+		between = "within " + p.A.Party
+	}
+	return fmt.Sprintf("%s Their filters score %.3f; %+.3f is added to all scores %s, where strangers score otherwise than elsewhere.", says, *p.Score-p.Offset, p.Offset, between)
+}
+
+func (e *explainRun) decided(w linkage.Why, p formats.ExplainedPair) string {
 	r := e.l.Result
 	switch w.Ground {
 	case linkage.ByThreshold:

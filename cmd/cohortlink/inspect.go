@@ -459,6 +459,9 @@ func (i *inspection) lines() [][2]string {
 			}
 		}
 		add("threshold", fmt.Sprintf("%.3f", m.Threshold.Score)+", "+m.Threshold.Chosen)
+		if len(m.Threshold.Offsets) > 0 {
+			add("offsets", offsetsText(m.Threshold.Offsets))
+		}
 		if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
 			e := m.Estimate
 			add("estimate", "precision "+estimateText(*e.Precision, e.PrecisionInterval)+", recall "+estimateText(*e.Recall, e.RecallInterval)+", made without truth")

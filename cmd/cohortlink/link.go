@@ -364,6 +364,7 @@ func manifestOf(files []*formats.FiltersFile, res *linkage.Result, settings form
 			Needs: needNames(f.Manifest.Needs),
 		})
 	}
+	m.SetOffsets(res.Offsets)
 	m.Needs = needsOf(files)
 	m.Blocking = blockingOf(&files[0].Manifest, &res.Plan)
 	m.Evidence = evidenceOf(&files[0].Manifest, res)
@@ -438,11 +439,44 @@ func howChosen(res *linkage.Result) string {
 	}
 }
 
+// mostOffsetsTold is how many pairs of parties are told one by one.
+const mostOffsetsTold = 3
+
+// offsetsText tells which pairs of parties need another score than the threshold.
+func offsetsText(offsets []formats.LinkedOffset) string {
+	another := func(added float64) string {
+		if added < 0 {
+			return fmt.Sprintf("%.3f more", -added)
+		}
+		return fmt.Sprintf("%.3f less", added)
+	}
+	const why = ", because strangers score that much lower or higher there"
+	if len(offsets) > mostOffsetsTold {
+		low, high := offsets[0].Added, offsets[0].Added
+		for _, o := range offsets {
+			low, high = min(low, o.Added), max(high, o.Added)
+		}
+		return fmt.Sprintf("links of %d pairs of parties need another score, from %s to %s%s (listed in the manifest)", len(offsets), another(high), another(low), why)
+	}
+	var all []string
+	for _, o := range offsets {
+		if a, b := o.Parties[0], o.Parties[1]; a == b {
+			all = append(all, fmt.Sprintf("links within %s need %s", a, another(o.Added)))
+		} else {
+			all = append(all, fmt.Sprintf("links between %s and %s need %s", a, b, another(o.Added)))
+		}
+	}
+	return strings.Join(all, ", ") + why
+}
+
 func (l *linkRun) tell(m *formats.LinkedManifest) {
 	ui := l.app.ui
 	ui.resultf("linked %s of %s into %s, comparing %s pairs\n", plural(m.Records, "record"), parties(len(m.Parties)), plural(m.Persons, "person"), short(float64(m.Compared)))
 	chosen, _, _ := strings.Cut(m.Threshold.Chosen, ":")
 	ui.resultf("threshold  %.3f, %s\n", m.Threshold.Score, chosen)
+	if len(m.Threshold.Offsets) > 0 {
+		ui.resultf("           %s\n", offsetsText(m.Threshold.Offsets))
+	}
 	if m.Estimate.Precision != nil && m.Estimate.Recall != nil {
 		l.tellEstimate(&m.Estimate)
 	}

@@ -182,7 +182,7 @@ func (w *linkedWriter) pairs() error {
 		for _, p := range res.Pairs {
 			a = append(a, formats.RecordID(res.IDs[p.A]).String())
 			b = append(b, formats.RecordID(res.IDs[p.B]).String())
-			score = append(score, p.Score)
+			score = append(score, res.Raw(p))
 			ok := res.Accepted(p)
 			accepted = append(accepted, ok)
 			stage = append(stage, stageOf(p, ok, res.Score()))

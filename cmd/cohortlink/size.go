@@ -366,6 +366,9 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 			{Name: "Score needed for a link", Text: fmt.Sprintf("%.3f of 1: %s.", m.Threshold.Score, m.Threshold.Chosen)},
 		},
 	}
+	if n := len(m.Threshold.Offsets); n > 0 {
+		about.Linkage = append(about.Linkage, formats.ReportFact{Name: "Where another score is needed", Text: fmt.Sprintf("In %s, where strangers score lower or higher than elsewhere, because one's records hold less than the others'; scores are lifted or lowered by that much there.", plural(n, "pair")+" of parties")})
+	}
 	for _, name := range rel.Parties() {
 		p := formats.ReportParty{}
 		for _, q := range m.Parties {

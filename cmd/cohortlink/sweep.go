@@ -32,6 +32,10 @@ func readSweep(linked, maps string, entities map[string][]int) (*sweep, error) {
 		return nil, err
 	}
 	s := &sweep{first: []int{0}, threshold: m.Threshold.Score, floor: m.Floor, weighed: m.Evidence != nil}
+	offsets, err := m.Offsets()
+	if err != nil {
+		return nil, errorf("%s holds what link does not write: %w\nlink again", linked, err)
+	}
 	number := map[string]int32{} // of each record ID
 	var asideEntity, asideParty []int
 	for i, p := range m.Parties {
@@ -90,7 +94,7 @@ func readSweep(linked, maps string, entities map[string][]int) (*sweep, error) {
 			if !ok1 || !ok2 {
 				return errorf("%s was not linked from these maps: it has record IDs that they do not", linked)
 			}
-			s.pairs = append(s.pairs, linkage.Pair{A: x, B: y, Score: score[i]})
+			s.pairs = append(s.pairs, linkage.Pair{A: x, B: y, Score: offsets.Add(score[i], s.party[x], s.party[y])})
 		}
 		return err
 	})
