@@ -35,6 +35,9 @@ import (
 //     played, who know more than any one: what is safe from them is safe from
 //     each.
 //
+//   - where households are counted, that they are of these persons, and as one of the
+//     parties how its own persons share them (see household.go).
+//
 // A hidden figure is called safe only with two worlds in hand, one in which it
 // is as small and one in which it is as large as its mark allows, and each of
 // which would have given this very release. A world is checked by adding it up.
@@ -98,11 +101,13 @@ type auditor struct {
 	sayers     []sayRule
 	combined   map[uint64]int // persons of each exact combination
 	capped     []uint64       // combinations that are not listed and that a world once made too large
-	persons    map[atom]int
-	few        []atom // all atoms there can be
-	many       bool   // they are too many
-	whole      *model // of few
-	latest     *model // else the last one made, for figure latestFor
+	homes      bool           // households are counted
+	base       map[kind]int   // how many there are
+	largest    int            // persons of a household that one more may join
+	few        []atom         // all atoms there can be
+	many       bool           // they are too many
+	whole      *model         // of few, where no households are counted
+	latest     *model         // else the last one made, for figure latestFor
 	latestFor  int
 }
 
@@ -115,9 +120,17 @@ type needRule struct {
 
 func newAuditor(s *sheet, told bool) *auditor {
 	a := &auditor{sheet: s, told: told, patience: usualPatience, last: make(map[[2]int]*world), known: make(map[[3]int]float64), tried: make(map[[3]int]bool),
-		partial: make(map[[2]int]bool), combined: s.combinationCounts(), persons: make(map[atom]int), sayers: s.sayRules()}
-	for _, w := range s.atoms {
-		a.persons[w.atom] = w.n
+		partial: make(map[[2]int]bool), combined: s.combinationCounts(), homes: s.joint(), base: make(map[kind]int), sayers: s.sayRules()}
+	if a.homes {
+		for _, w := range s.kinds {
+			a.base[w.kind] = w.n
+			a.largest = max(a.largest, 1+len(w.rest)/atomBytes)
+		}
+		a.largest = min(a.largest, mostMoved)
+	} else {
+		for _, w := range s.atoms {
+			a.base[kind{first: w.atom}] = w.n
+		}
 	}
 	for n, need := range s.needs {
 		if need.Kind != Category {
@@ -180,7 +193,7 @@ func (a *auditor) bounds(i, attacker int) (low, high float64) {
 			continue
 		}
 		switch f.table {
-		case parties:
+		case parties, homeParties:
 			return float64(n), float64(n)
 		case needParties:
 			low = max(low, float64(a.said[party][bits.TrailingZeros64(f.needs)]))

@@ -17,7 +17,8 @@
 // Persons in all; in each party; in each two parties; in each exact
 // combination of parties; in at least so many parties; carrying each need; each
 // need by party; two needs together; a need that two parties say. A person carries a
-// need when any party says so, and is counted once.
+// need when any party says so, and is counted once. And households, where it is known who
+// lives together (household.go).
 //
 // # Why hiding small counts is not enough
 //
@@ -103,6 +104,9 @@ type facts struct {
 	by       []uint64      // bit -> parties that declare it, or 0
 	twice    []int         // bit -> bit that says that two parties or more say so, or -1
 	said     []map[int]int // party -> need bit -> persons of whom this party itself says it
+
+	homes     map[kind]int  // households; nil where it is not known who lives together
+	homesSaid []map[int]int // party -> need bit -> households in which this party says it
 }
 
 // NewPersons returns an empty set of persons in the named parties, who may

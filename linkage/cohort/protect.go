@@ -27,6 +27,8 @@ type Options struct {
 	Questions []Question
 	// QuestionsOnly leaves those tables out.
 	QuestionsOnly bool
+	// Households has households counted too, by party and by the questions as a whole.
+	Households bool
 	// Coarse leaves out of them all but the persons in all, by party, by two parties,
 	// and by how many parties.
 	Coarse bool
@@ -90,6 +92,7 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 		if err := s.recall(o); err != nil {
 			return nil, err
 		}
+		s.ownHouseholds()
 		s.primary()
 		s.keepHidden()
 		a := newAuditor(s, try.told)
@@ -175,7 +178,7 @@ const usualPatience = 300_000_000
 // hurries are the tables that are hidden then, and half as much work later, and once
 // more. What is left is quickly shown to be safe, as little stands in the way. Half
 // as much later worlds are no longer made whole, and at lateAt nothing is released.
-var hurries = [...][]table{{needPairs, combinations, atLeast}, {needParties, needTwice}, {pairs}}
+var hurries = [...][]table{{needPairs, combinations, atLeast, homePairs, homeAtLeast}, {needParties, needTwice, homeAsked}, {pairs}}
 
 const lateAt = 2 * len(hurries)
 
@@ -220,7 +223,8 @@ func (a *auditor) hideNext(f *failure) int {
 
 // missed orders the tables by how much a reader misses a figure of them.
 var missed = [...]int{
-	combinations: 0, needPairs: 1, atLeast: 2, needParties: 3, needTwice: 4, pairs: 5, asked: 6, needs: 7, parties: 8, people: 9,
+	combinations: 0, needPairs: 1, homePairs: 2, homeAtLeast: 3, atLeast: 4, needParties: 5, needTwice: 6, homeAsked: 7, pairs: 8, asked: 9,
+	homeParties: 10, needs: 11, homes: 12, parties: 13, people: 14,
 }
 
 func (a *auditor) missedLess(i, j int) bool {
@@ -271,6 +275,7 @@ type sheet struct {
 	zeroes bool   // a mark may stand for 0
 
 	coarse            bool    // as in Options
+	households        bool    // they are counted
 	precise, complete float64 // precision and recall, as in Options
 
 	conditions map[string]*Condition
@@ -389,12 +394,12 @@ func (s *sheet) primary() {
 		case asked:
 			g := figure{table: asked, where: f.where, k: s.needOf(f.needs)}
 			groups[g] = append(groups[g], i)
-		case parties, combinations:
+		case parties, combinations, homeParties:
 			g := figure{table: f.table}
 			groups[g] = append(groups[g], i)
-		case pairs:
+		case pairs, homePairs:
 			for p := f.parties; p != 0; p &= p - 1 {
-				g := figure{table: pairs, parties: p & -p}
+				g := figure{table: f.table, parties: p & -p}
 				groups[g] = append(groups[g], i)
 			}
 		case needs:

@@ -1,0 +1,540 @@
+package cohort
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// live adds n households of these persons.
+func live(t testing.TB, p *Persons, n int, members ...Member) {
+	t.Helper()
+	for range n {
+		if err := p.AddHousehold(members); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestHouseholdFigures(t *testing.T) {
+	p := newPersons(t, borough, boroughNeeds)
+	frail := []Carry{{1, 0, 0}}
+	live(t, p, 100, Member{1, nil}, Member{2, frail}) // of the two parties, no person in both
+	live(t, p, 60, Member{3, nil}, Member{3, nil}, Member{0b0101, []Carry{{2, 2, 0}}})
+	live(t, p, 40, Member{0b1000, nil})
+	fill(t, p, 500, 3) // of whom nothing is known
+	rel, err := Protect(Count(p), preset(t, "hes"), Options{Households: true, Questions: []Question{
+		{Where: "council and frailty"}, {Where: "parties>=3", By: "parties"}, {Where: "not ccg"}, {}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := rel.Answers()
+	for what, c := range map[string]struct {
+		got  Figure
+		want string
+	}{
+		"persons":           {rel.Total(), "920"},
+		"all":               {rel.Households(), "200"},
+		"council":           {rel.HouseholdsOf(0), "160"},
+		"ccg":               {rel.HouseholdsOf(1), "160"},
+		"gp-b":              {rel.HouseholdsOf(3), "40"},
+		"council and ccg":   {rel.HouseholdsShared(0, 1), "160"},
+		"council itself":    {rel.HouseholdsShared(0, 0), "160"},
+		"ccg and gp-a":      {rel.HouseholdsShared(2, 1), "60"},
+		"gp-a and gp-b":     {rel.HouseholdsShared(2, 3), "0"},
+		"two":               {rel.HouseholdsAtLeast(2), "160"},
+		"three":             {rel.HouseholdsAtLeast(3), "60"},
+		"one":               {rel.HouseholdsAtLeast(1), "200"},
+		"four":              {rel.HouseholdsAtLeast(4), "–"},
+		"council and frail": {answers[0].Households, "100"}, // and no such person
+		"such persons":      {answers[0].All, "0"},
+		"in three":          {answers[1].Households, "60"},
+		"without the ccg":   {answers[2].Households, "40"},
+		"everybody":         {answers[3].Households, "–"}, // stands in the tables
+	} {
+		if c.got.Text() != c.want {
+			t.Errorf("%s: %s, want %s", what, c.got, c.want)
+		}
+	}
+	if text := fmt.Sprintf("%v %+v %#v", p, Count(p), Count(p)); strings.Contains(text, "160") || strings.Contains(text, "100") {
+		t.Errorf("printing persons or counts shows households: %s", text)
+	}
+	plain, err := Protect(Count(p), preset(t, "hes"), Options{})
+	if err != nil || plain.Households().Released() {
+		t.Errorf("households are released without being asked for (%v)", err)
+	}
+}
+
+func TestHouseholdMistakes(t *testing.T) {
+	p := newPersons(t, borough, nil)
+	if p.AddHousehold(nil) == nil || p.AddHousehold([]Member{{1, nil}, {0, nil}}) == nil {
+		t.Error("a household of nobody, or with a person of no party, was taken")
+	}
+	fill(t, p, 100, 1)
+	bare := newPersons(t, borough, nil)
+	fill(t, bare, 100, 1)
+	if _, err := Protect(Count(bare), presets[0], Options{Households: true}); err == nil {
+		t.Error("households were counted where it is not known who lives together")
+	}
+	if _, err := Protect(Count(p), presets[0], Options{Households: true, Noise: &Noise{Epsilon: 1000}}); err == nil {
+		t.Error("households were counted with noise")
+	}
+	bare.KnowHouseholds()
+	rel, err := Protect(Count(bare), presets[0], Options{Households: true})
+	if err != nil || rel.Households().Text() != "0" {
+		t.Errorf("of people without households %s are counted (%v)", rel.Households(), err)
+	}
+	// A later linkage that does not know them cannot be held against one that did.
+	earlier := []Earlier{asSeen(rel, false)}
+	lost := newPersons(t, borough, nil)
+	fill(t, lost, 100, 1)
+	if _, err := Protect(Count(lost), presets[0], Options{Earlier: earlier}); !errors.Is(err, ErrParted) {
+		t.Errorf("households were released before and are not known now: %v", err)
+	}
+	if _, err := Protect(Count(lost), presets[0], Options{Earlier: earlier, Forget: true}); err != nil {
+		t.Errorf("accepted all the same: %v", err)
+	}
+}
+
+// What households tell of persons and persons of households is hidden, in each of the ways
+// that can be told at a glance.
+func TestHouseholdsAndPersonsTogether(t *testing.T) {
+	exact := custom(t, 8, 1)
+	t.Run("one-person households", func(t *testing.T) {
+		// 3 persons are in both parties. With the households of both shown, of whom all are
+		// of one person, they are counted by them.
+		p := newPersons(t, borough[:2], nil)
+		live(t, p, 300, Member{1, nil})
+		live(t, p, 400, Member{2, nil})
+		live(t, p, 3, Member{3, nil})
+		rel, err := Protect(Count(p), exact, Options{Households: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !rel.Overlap(0, 1).Hidden() || !rel.HouseholdsShared(0, 1).Hidden() || !rel.HouseholdsAtLeast(2).Hidden() {
+			t.Error("3 persons, or their households, are shown")
+		}
+		shown := 0
+		for _, f := range []Figure{rel.Households(), rel.HouseholdsOf(0), rel.HouseholdsOf(1)} {
+			if !f.Hidden() {
+				shown++
+			}
+		}
+		if shown == 3 {
+			t.Error("the households of both are the sum less all of them")
+		}
+	})
+	t.Run("no more households than persons", func(t *testing.T) {
+		// The council has 500 persons in 497 households, one of four. Who knows 500 and
+		// sees 497 learns that few share one: but that is no figure. Those with the CCG
+		// are.
+		p := newPersons(t, borough[:2], nil)
+		live(t, p, 490, Member{1, nil})
+		live(t, p, 5, Member{1, nil}, Member{2, nil})
+		live(t, p, 95, Member{2, nil})
+		rel, err := Protect(Count(p), exact, Options{Households: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !rel.HouseholdsShared(0, 1).Hidden() {
+			t.Error("5 households are shown")
+		}
+		a, okA := rel.HouseholdsOf(0).Value()
+		b, okB := rel.HouseholdsOf(1).Value()
+		if n, ok := rel.Households().Value(); ok && okA && okB {
+			t.Errorf("%d and %d less %d are the 5 that are hidden", a, b, n)
+		}
+	})
+}
+
+// everyHome is an attacker like everyWorld, for households of at most some persons: it goes
+// through every world of them.
+type everyHome struct {
+	kinds []homeKind
+	facts []homeFact
+}
+
+type homeKind struct {
+	persons []atom
+	home    bool
+}
+
+type homeFact struct {
+	counts    []int // of each kind
+	low, high int
+}
+
+func newEveryHome(parties, size, persons int) *everyHome {
+	w := &everyHome{}
+	var atoms []atom
+	for p := uint64(1); p < 1<<parties; p++ {
+		atoms = append(atoms, atom{p, 0})
+		w.kinds = append(w.kinds, homeKind{[]atom{{p, 0}}, false})
+	}
+	var grow func(from int, of []atom)
+	grow = func(from int, of []atom) {
+		if len(of) > 0 {
+			w.kinds = append(w.kinds, homeKind{slices.Clone(of), true})
+		}
+		for i := from; i < len(atoms) && len(of) < size; i++ {
+			grow(i, append(of, atoms[i]))
+		}
+	}
+	grow(0, nil)
+	all := homeFact{high: persons}
+	for _, k := range w.kinds {
+		all.counts = append(all.counts, len(k.persons))
+	}
+	w.facts = append(w.facts, all)
+	return w
+}
+
+func (w *everyHome) counts(row Row, rel *Release) []int {
+	var mask uint64
+	for _, p := range row.Parties {
+		mask |= 1 << slices.Index(rel.Parties(), p)
+	}
+	meets := func(table string, in uint64) bool {
+		return in&mask == mask && bits.OnesCount64(in) >= row.AtLeast && (table != "combination" || in == mask) && (row.Where != "not p1" || in&2 == 0)
+	}
+	var out []int
+	for _, k := range w.kinds {
+		table, ofHomes := strings.CutPrefix(row.Table, "household")
+		n := 0
+		var union uint64
+		for _, x := range k.persons {
+			union |= x.parties
+			if !ofHomes && meets(table, x.parties) {
+				n++
+			}
+		}
+		if ofHomes && k.home && meets(table, union) {
+			n = 1
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+func (w *everyHome) read(rel *Release) {
+	r := rel.Rule()
+	for _, row := range rel.Rows() {
+		f := homeFact{counts: w.counts(row, rel), low: 1, high: math.MaxInt}
+		if rel.MarkMayBeZero() || r.HideZero {
+			f.low = 0
+		}
+		if v, ok := row.Figure.Value(); ok {
+			f.low, f.high = 0, 0
+			if v > 0 {
+				f.low, f.high = max(r.Least, v-r.Base/2), v+(r.Base-1)/2
+			}
+		}
+		w.facts = append(w.facts, f)
+	}
+}
+
+// own takes in what a party has of its own: its persons that no household is known of, and
+// the households by how many persons it has in them.
+func (w *everyHome) own(party int, truth []homeKind) {
+	know := func(count func(k homeKind, own int) bool) {
+		f := homeFact{}
+		of := func(k homeKind) int {
+			own := 0
+			for _, x := range k.persons {
+				own += int(x.parties >> party & 1)
+			}
+			if count(k, own) {
+				return 1
+			}
+			return 0
+		}
+		for _, k := range truth {
+			f.low += of(k)
+		}
+		f.high = f.low
+		for _, k := range w.kinds {
+			f.counts = append(f.counts, of(k))
+		}
+		w.facts = append(w.facts, f)
+	}
+	know(func(k homeKind, own int) bool { return !k.home && own == 1 })
+	for size := 1; size <= 3; size++ {
+		know(func(k homeKind, own int) bool { return k.home && own == size })
+	}
+}
+
+// bounds returns the smallest and largest value of each sum over all worlds.
+func (w *everyHome) bounds(sums [][]int) [][2]int {
+	out := make([][2]int, len(sums))
+	for i := range out {
+		out[i] = [2]int{math.MaxInt, -1}
+	}
+	at := make([]int, len(w.facts))
+	value := make([]int, len(sums))
+	add := func(k, n int) {
+		for i, f := range w.facts {
+			at[i] += n * f.counts[k]
+		}
+		for i, s := range sums {
+			value[i] += n * s[k]
+		}
+	}
+	// last is the last kind that a fact counts: beyond it the fact can grow no more.
+	last := make([]int, len(w.facts))
+	for i, f := range w.facts {
+		for k, n := range f.counts {
+			if n > 0 {
+				last[i] = k
+			}
+		}
+	}
+	var try func(k int)
+	try = func(k int) {
+		for i, f := range w.facts {
+			if at[i] > f.high || k > last[i] && at[i] < f.low {
+				return
+			}
+		}
+		if k == len(w.kinds) {
+			for i, v := range value {
+				out[i] = [2]int{min(out[i][0], v), max(out[i][1], v)}
+			}
+			return
+		}
+		n := 0
+		for ; ; n++ {
+			try(k + 1)
+			add(k, 1)
+			over := false
+			for i, f := range w.facts {
+				over = over || f.counts[k] > 0 && at[i] > f.high
+			}
+			if over {
+				break
+			}
+		}
+		add(k, -n-1)
+	}
+	try(0)
+	return out
+}
+
+// tooTight counts the small figures that are bounded more tightly than the mark and what is
+// known already tell.
+func (w *everyHome) tooTight(rel *Release, known *everyHome) int {
+	low, high := rel.Rule().mark()
+	if rel.MarkMayBeZero() {
+		low = 0
+	}
+	var sums [][]int
+	for _, h := range rel.Account() {
+		if h.Why == Primary {
+			sums = append(sums, w.counts(h.Row, rel))
+		}
+	}
+	before := known.bounds(sums)
+	tight := 0
+	for i, b := range w.bounds(sums) {
+		if b[0] > max(low, before[i][0]) || b[1] < min(high, before[i][1]) {
+			tight++
+		}
+	}
+	return tight
+}
+
+// Releases of persons and households of few people are attacked by going through every way
+// that they can be: as a stranger, and as each party that knows its own. The same figures
+// with only the small ones hidden are not safe.
+func TestEveryHouseholdWorld(t *testing.T) {
+	most := 12
+	if n, err := strconv.Atoi(os.Getenv("COHORTLINK_LATTICES")); err == nil {
+		most = n
+	}
+	rnd := rand.New(rand.NewPCG(5, 11))
+	cases, simple, tight, refused, small := 0, 0, 0, 0, 0
+	for cases < most {
+		p := newPersons(t, []string{"p0", "p1"}, nil)
+		p.KnowHouseholds()
+		var truth []homeKind
+		persons := 0
+		for range 3 + rnd.IntN(5) {
+			var members []Member
+			k := homeKind{home: rnd.IntN(5) > 0}
+			for range 1 + rnd.IntN(2) {
+				in := uint64(1 + rnd.IntN(3))
+				members = append(members, Member{in, nil})
+				k.persons = append(k.persons, atom{in, 0})
+				persons++
+				if !k.home {
+					break
+				}
+			}
+			truth = append(truth, k)
+			if k.home {
+				live(t, p, 1, members...)
+			} else {
+				fill(t, p, 1, members[0].Parties)
+			}
+		}
+		c := Count(p)
+		rule := custom(t, 2+rnd.IntN(2), 1+rnd.IntN(2))
+		o := Options{Households: true, Questions: []Question{{Where: "not p1"}}[:rnd.IntN(2)]}
+		rel, err := Protect(c, rule, o)
+		if errors.Is(err, ErrUnsafe) {
+			refused++
+			continue
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if rel.Audit().InParts > 0 {
+			continue
+		}
+		cases++
+		small += rel.Audit().Primary
+		bare := newSheet(c.see(), rule)
+		if err := bare.ask(o); err != nil {
+			t.Fatal(err)
+		}
+		bare.primary()
+		ruleAlone := bare.release(newAuditor(bare, false))
+		for attacker := stranger; attacker < 2; attacker++ {
+			for _, r := range []*Release{ruleAlone, rel} {
+				w, known := newEveryHome(2, 2, persons+4), newEveryHome(2, 2, persons+4)
+				if attacker != stranger {
+					w.own(attacker, truth)
+					known.own(attacker, truth)
+				}
+				w.read(r)
+				n := w.tooTight(r, known)
+				if r == rel {
+					tight += n
+				} else {
+					simple += n
+				}
+				if n > 0 && r == rel {
+					t.Errorf("attacker %d bounds %d figures of %v too tightly: %v", attacker, n, truth, rel.Rows())
+				}
+			}
+		}
+	}
+	if simple == 0 {
+		t.Error("the rule alone is safe: the attacker does not work")
+	}
+	t.Logf("%d releases with %d small figures, %d refused: %d bounded too tightly under the rule alone, %d as released", cases, small, refused, simple, tight)
+}
+
+// families is an invented borough of households.
+func families(t testing.TB, rnd *rand.Rand, parties, households int, needs []Need) *Persons {
+	names := []string{"council", "ccg"}
+	for i := 2; i < parties; i++ {
+		names = append(names, fmt.Sprintf("gp-%02d", i))
+	}
+	p := newPersons(t, names[:parties], needs)
+	for range households {
+		size := 1 + min(rnd.IntN(3), rnd.IntN(4))
+		gp := uint64(0)
+		if parties > 2 {
+			gp = 1 << (2 + min(rnd.IntN(parties-2), rnd.IntN(parties-2)))
+		}
+		var members []Member
+		for range size {
+			var in uint64
+			if rnd.IntN(100) < 40 {
+				in |= 1
+			}
+			if rnd.IntN(100) < 90 {
+				in |= 2
+			}
+			if rnd.IntN(100) < 95 {
+				in |= gp
+			}
+			if in == 0 {
+				in = 2
+			}
+			var c []Carry
+			by := bits.Len64(in) - 1
+			for i, need := range needs {
+				if need.Kind == Category {
+					c = append(c, Carry{by, i, rnd.IntN(len(need.Values))})
+				} else if rnd.IntN(12) == 0 {
+					c = append(c, Carry{by, i, 0})
+				}
+			}
+			if rnd.IntN(10) == 0 {
+				if err := p.Add(in, c); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			members = append(members, Member{in, c})
+		}
+		if len(members) > 0 {
+			live(t, p, 1, members...)
+		}
+	}
+	return p
+}
+
+// The same release comes out again.
+func TestHouseholdReleaseAgain(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(2, 8))
+	for l := range 4 {
+		c := Count(families(t, rnd, 2+l, 60, boroughNeeds[:l%2]))
+		for _, r := range Presets()[:2] {
+			o := Options{Households: true, Questions: []Question{{Where: "parties>=2", By: "parties"}, {Where: "not council and parties<3"}}}
+			one, err := Protect(c, r, o)
+			if err != nil {
+				t.Fatalf("lattice %d, %s: %v", l, r.Name, err)
+			}
+			o.Earlier = []Earlier{asSeen(one, true)}
+			two, err := Protect(c, r, o)
+			if err != nil {
+				t.Fatalf("lattice %d, %s, again: %v", l, r.Name, err)
+			}
+			if !reflect.DeepEqual(one.Rows(), two.Rows()) || one.MarkMayBeZero() != two.MarkMayBeZero() {
+				t.Errorf("lattice %d, %s: the second release differs from the first", l, r.Name)
+			}
+		}
+	}
+}
+
+// go test -bench Households ./linkage/cohort
+func BenchmarkHouseholds(b *testing.B) {
+	run := func(parties, households int, needs []Need, with bool) {
+		b.Run(fmt.Sprintf("parties=%d/households=%d/needs=%d/with=%v", parties, households, len(needs), with), func(b *testing.B) {
+			c := Count(families(b, rand.New(rand.NewPCG(1, 1)), parties, households, needs))
+			for b.Loop() {
+				o := Options{Households: with, Questions: []Question{{Where: "parties>=3"}}}
+				if len(needs) > 0 {
+					o.Questions = append(o.Questions, Question{Where: "frailty and housing_need"})
+				}
+				rel, err := Protect(c, presets[0], o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				a := rel.Audit()
+				b.ReportMetric(float64(a.Figures), "figures")
+				b.ReportMetric(float64(a.Primary), "small")
+				b.ReportMetric(float64(a.Secondary), "more")
+				b.ReportMetric(float64(a.InParts), "inparts")
+				b.ReportMetric(float64(len(a.Hurried)), "hurried")
+			}
+		})
+	}
+	for _, with := range []bool{false, true} {
+		run(4, 2000, nil, with)
+		run(6, 2000, demoNeeds[:2], with)
+		run(7, 2000, nil, with)
+		run(15, 9000, nil, with)
+		run(15, 9000, demoNeeds, with)
+		run(15, 900, demoNeeds, with)
+	}
+}
