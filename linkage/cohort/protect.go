@@ -144,10 +144,10 @@ func (a *auditor) protect(o Options) (leak int) {
 		if o.Progress != nil {
 			o.Progress(n, len(targets))
 		}
-		for a.hurried < len(hurries) && a.late(a.hurried) {
+		for a.hurried < len(a.hurries) && a.late(a.hurried) {
 			a.hurry()
 		}
-		if a.late(lateAt) {
+		if a.late(a.lateAt()) {
 			return i
 		}
 		for side := range 2 {
@@ -178,18 +178,24 @@ const usualPatience = 300_000_000
 // hurries are the tables that are hidden then, and half as much work later, and once
 // more. What is left is quickly shown to be safe, as little stands in the way. Half
 // as much later worlds are no longer made whole, and at lateAt nothing is released.
-var hurries = [...][]table{{needPairs, combinations, atLeast, homePairs, homeAtLeast}, {needParties, needTwice, homeAsked}, {pairs}}
+var hurries = [][]table{{needPairs, combinations, atLeast}, {needParties, needTwice}, {pairs}}
 
-const lateAt = 2 * len(hurries)
+// homeHurries come before them, and half as much work earlier, where households are
+// counted: persons are asked for more.
+var homeHurries = [][]table{{homePairs, homeAtLeast, homeAsked}, {homes, homeParties}}
 
-// late reports whether so many halves of patience have gone by since the first two.
-func (a *auditor) late(halves int) bool { return a.spent > (halves+2)*a.patience }
+const calm = 2 // halves of patience before hurries
+
+func (a *auditor) lateAt() int { return len(a.hurries) + len(hurries) }
+
+// late reports whether so many halves of patience have gone by since those before hurries.
+func (a *auditor) late(halves int) bool { return a.spent > (halves+a.calm)*a.patience }
 
 // hurry hides every figure of some tables that is above 0, or every one where a mark
 // may stand for 0.
 func (a *auditor) hurry() {
 	for i, f := range a.list {
-		if a.why[i] == open && (a.exact[i] > 0 || a.zeroes) && slices.Contains(hurries[a.hurried], f.table) {
+		if a.why[i] == open && (a.exact[i] > 0 || a.zeroes) && slices.Contains(a.hurries[a.hurried], f.table) {
 			a.why[i], a.ruled[i] = secondary, true
 		}
 	}
@@ -248,7 +254,7 @@ func (a *auditor) prune() {
 		return -1
 	})
 	for _, i := range hiddenToo {
-		if a.late(0) {
+		if a.late(calm - a.calm) {
 			return
 		}
 		a.why[i] = open
@@ -516,7 +522,7 @@ func (s *sheet) release(a *auditor) *Release {
 	r.sortCombinations()
 	r.account = func() []Held { return held }
 	r.audit = Audit{Figures: len(r.order), Told: a.told, Worlds: len(a.worlds) - 1, InParts: a.inParts()}
-	for _, ts := range hurries[:a.hurried] {
+	for _, ts := range a.hurries[:a.hurried] {
 		for _, t := range ts {
 			r.audit.Hurried = append(r.audit.Hurried, tableNames[t])
 		}

@@ -474,7 +474,7 @@ func (a *auditor) solve(target, attacker int, goal float64) (w *world, reached f
 			}
 			return nil, reached, a.figuresOf(m, variables)
 		}
-		whole := a.rough || a.blind || !a.late(len(hurries)) && m.whole(v, sign, distance)
+		whole := a.rough || a.blind || !a.late(len(a.hurries)) && m.whole(v, sign, distance)
 		w, large := a.add(m)
 		if large != nil && !a.blind {
 			// Few combinations ever grow so, and a row for each would be slow.
