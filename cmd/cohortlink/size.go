@@ -36,6 +36,10 @@ values of one need. Answers are on the page, in the tables, and printed. Where t
 project says which needs are met by which services (meets:), every release answers how
 many have a need and none of them.
 
+Where households were linked, they are counted too, and protected together with persons:
+how many each party knows somebody of, each two parties, and two or three or more; and
+how many meet the condition of a question, all persons of one taken together.
+
 With --stricter the main figures are shown a second time, for persons formed at a
 stricter threshold, in stricter.csv and stricter.json too: "auto" leaves out the tenth
 of links that score lowest. They are protected together with the first ones.
@@ -50,8 +54,8 @@ takes nothing.
 		Example: `  cohortlink size linked --project project.yaml -o release
   cohortlink size linked --project project.yaml --by needs --where "parties>=3" -o answer`,
 		Args: args(1, 1, "one linked folder"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			r.app, r.linked = a, args[0]
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.app, r.linked, r.householdsAsked = a, args[0], cmd.Flags().Changed("households")
 			_, err := r.run()
 			return err
 		},
@@ -59,6 +63,7 @@ takes nothing.
 	r.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&r.stricter, "stricter", "", "show what would change at a stricter threshold: \"auto\", or a score (default: the project's, or none)")
+	f.BoolVar(&r.households, "households", true, "count households too, where they were linked; --households=false leaves them out")
 	f.StringVar(&r.by, "by", "", "count by \"parties\", \"needs\", or the name of a need")
 	f.StringVarP(&r.out, "out", "o", "release", "the folder to write")
 	f.StringVar(&r.title, "title", "", "the page's title")
@@ -85,6 +90,8 @@ type sizeRun struct {
 	out, title, contact string
 	stricter            string // a score, or "auto"
 	json, invented      bool
+	households          bool
+	householdsAsked     bool // by the flag
 }
 
 func (r *sizeRun) run() (*cohort.Release, error) {
@@ -112,6 +119,9 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 		return nil, err
 	}
 	options := r.options(persons)
+	if options.Households, err = r.countsHouseholds(persons); err != nil {
+		return nil, err
+	}
 	rel, entry, err := r.count(persons.all, rule, options, nil, nil)
 	if err != nil {
 		return nil, err
@@ -231,7 +241,7 @@ func (r *sizeRun) count(persons *cohort.Persons, rule cohort.Rule, o cohort.Opti
 		if r.noise.epsilon > 0 {
 			break // such a release is held against none, and comes out as it was drawn
 		}
-		if old.Manifest != r.manifest.Digest() || old.Threshold != threshold || old.Rule.Name != rule.Name || !slices.Equal(questionsOf(old), o.Questions) {
+		if old.Manifest != r.manifest.Digest() || old.Threshold != threshold || old.Rule.Name != rule.Name || old.HasHouseholds() != o.Households || !slices.Equal(questionsOf(old), o.Questions) {
 			continue
 		}
 		if rel, e, err := try(r.book.Entries[:k], k); err == nil && r.book.Same(e) == k+1 {
@@ -252,7 +262,7 @@ func questionsOf(e formats.LedgerEntry) []cohort.Question {
 // countStricter counts at the stricter threshold, beside the release of entries, and
 // returns the entries of both. Where nothing is safe there, it is left out.
 func (r *sizeRun) countStricter(s *stricter, rule cohort.Rule, o cohort.Options, entries []formats.LedgerEntry) ([]formats.LedgerEntry, error) {
-	o.Coarse, o.Precision, o.Recall = true, 0, 0
+	o.Coarse, o.Households, o.Precision, o.Recall = true, false, 0, 0
 	o.Questions = slices.Clone(o.Questions)
 	for i := range o.Questions {
 		o.Questions[i].By = "" // as a whole only
@@ -325,6 +335,9 @@ func (r *sizeRun) answer(rel *cohort.Release) {
 	}
 	for _, a := range rel.Answers() {
 		r.app.ui.resultf("%s: %s\n", a.Question.Title(), text(a.All))
+		if a.Households.Released() {
+			r.app.ui.resultf("  households, taken together: %s\n", a.Households)
+		}
 		for _, row := range a.By {
 			name := strings.Join(row.Parties, " + ")
 			for _, n := range row.Needs {
@@ -401,6 +414,10 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 		if p.SetAside > 0 {
 			about.Missing = append(about.Missing, fmt.Sprintf("%s had rows with too little in them to be linked: %s.", p.Name, rule.Figure(p.SetAside).Text()))
 		}
+	}
+	if rel.Households().Released() {
+		about.Missing = append(about.Missing, "People of whom no record says where they live are in no household.")
+		about.Quality = append(about.Quality, householdFacts(m.Households)...)
 	}
 	about.Missing = append(about.Missing, "People whom none of these services knows are in no figure.")
 	about.Cautions = []string{"A link that was missed counts one person as two, each known to fewer services: overlaps are rather too small than too large."}
