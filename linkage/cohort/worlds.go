@@ -258,7 +258,8 @@ func (a *auditor) further(m *model, target int, sign float64) []kind {
 	order := func(x, y priced) int {
 		return cmp.Or(cmp.Compare(y.price, x.price), compareKinds(x.kind, y.kind))
 	}
-	y := m.inverse[at*m.rows : (at+1)*m.rows]
+	m.read(target)
+	y := m.dual
 	var rows []int // that have a price, or that nobody can join
 	for i, r := range m.rowOf {
 		if r >= 0 && math.Abs(y[r]) > priceTolerance || m.none[i] {
