@@ -97,7 +97,6 @@ type auditor struct {
 	spent    int       // work done so far, see program.spent
 	patience int       // see usualPatience
 	hurries  [][]table // tables to hide when that is too much
-	calm     int       // see late
 	hurried  int       // of hurries, how many were needed
 
 	categories []needRule
@@ -124,9 +123,9 @@ type needRule struct {
 func newAuditor(s *sheet, told bool) *auditor {
 	a := &auditor{sheet: s, told: told, patience: usualPatience, last: make(map[[2]int]*world), known: make(map[[3]int]float64), tried: make(map[[3]int]bool),
 		partial: make(map[[2]int]bool), combined: s.combinationCounts(), homes: s.joint(), base: make(map[kind]int), sayers: s.sayRules()}
-	a.hurries, a.calm = hurries, calm
+	a.hurries = hurries
 	if a.homes {
-		a.hurries, a.calm = slices.Concat(homeHurries, hurries), calm-1
+		a.hurries = slices.Concat(homeHurries, hurries)
 		for _, w := range s.kinds {
 			a.base[w.kind] = w.n
 			a.largest = max(a.largest, 1+len(w.rest)/atomBytes)

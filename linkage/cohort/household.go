@@ -31,7 +31,8 @@ import (
 // of its rows. So it has in how many households it has two persons or more, three or more,
 // and so on; how many of its persons are in none; in how many it says each need; and in how
 // many one of its persons belongs to a cohort that it was given. (As with persons, it is
-// not played that it knows these of each household together.)
+// not played that it knows these of each household together.) And everybody is taken to
+// know of how many persons no household is known, since often it is of nobody.
 //
 // Nothing is put out here with noise: one person more changes the cell of a household to
 // another, or joins two, which takes several times what persons take of the budget.
@@ -273,6 +274,10 @@ func (s *sheet) ownHouseholds() {
 	if !s.joint() {
 		return
 	}
+	// Of how many no household is known may be known to all: often it is nobody.
+	nowhere, _ := s.memory(figure{table: ownAlone})
+	n := float64(s.count(figure{table: ownAlone}))
+	nowhere.low, nowhere.high = [2]float64{n, n}, [2]float64{n, n}
 	knows := func(party int, f figure, low, high float64) {
 		m, _ := s.memory(f)
 		m.own[party] = [2]float64{low, high}

@@ -180,16 +180,13 @@ const usualPatience = 300_000_000
 // as much later worlds are no longer made whole, and at lateAt nothing is released.
 var hurries = [][]table{{needPairs, combinations, atLeast}, {needParties, needTwice}, {pairs}}
 
-// homeHurries come before them, and half as much work earlier, where households are
-// counted: persons are asked for more.
+// homeHurries come before them where households are counted: persons are asked for more.
 var homeHurries = [][]table{{homePairs, homeAtLeast, homeAsked}, {homes, homeParties}}
-
-const calm = 2 // halves of patience before hurries
 
 func (a *auditor) lateAt() int { return len(a.hurries) + len(hurries) }
 
-// late reports whether so many halves of patience have gone by since those before hurries.
-func (a *auditor) late(halves int) bool { return a.spent > (halves+a.calm)*a.patience }
+// late reports whether so many halves of patience have gone by since the first two.
+func (a *auditor) late(halves int) bool { return a.spent > (halves+2)*a.patience }
 
 // hurry hides every figure of some tables that is above 0, or every one where a mark
 // may stand for 0.
@@ -254,7 +251,7 @@ func (a *auditor) prune() {
 		return -1
 	})
 	for _, i := range hiddenToo {
-		if a.late(calm - a.calm) {
+		if a.late(0) {
 			return
 		}
 		a.why[i] = open
