@@ -168,6 +168,9 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 	if len(numbers) > 1 {
 		r.app.ui.sayf("what would change at the stricter threshold %s is release %d", strict.score(), numbers[1])
 	}
+	if rel.HouseholdsLeftOut() {
+		r.app.ui.warnf("households are left out: with so few persons for so many parties and needs no way was found to show them safely")
+	}
 	if len(rel.Audit().Hurried) > 0 {
 		r.app.ui.warnf("with so few persons for so many parties and needs, whole tables had to be hidden to be safe: the page names them\nfewer needs, or needs with fewer values, would leave more to show")
 	}
@@ -241,7 +244,7 @@ func (r *sizeRun) count(persons *cohort.Persons, rule cohort.Rule, o cohort.Opti
 		if r.noise.epsilon > 0 {
 			break // such a release is held against none, and comes out as it was drawn
 		}
-		if old.Manifest != r.manifest.Digest() || old.Threshold != threshold || old.Rule.Name != rule.Name || old.HasHouseholds() != o.Households || !slices.Equal(questionsOf(old), o.Questions) {
+		if old.Manifest != r.manifest.Digest() || old.Threshold != threshold || old.Rule.Name != rule.Name || old.HasHouseholds() && !o.Households || !slices.Equal(questionsOf(old), o.Questions) {
 			continue
 		}
 		if rel, e, err := try(r.book.Entries[:k], k); err == nil && r.book.Same(e) == k+1 {
@@ -414,6 +417,9 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 		if p.SetAside > 0 {
 			about.Missing = append(about.Missing, fmt.Sprintf("%s had rows with too little in them to be linked: %s.", p.Name, rule.Figure(p.SetAside).Text()))
 		}
+	}
+	if rel.HouseholdsLeftOut() {
+		about.Missing = append(about.Missing, "Households are not counted: with so few people for so many services and needs, no way was found to show them safely.")
 	}
 	if rel.Households().Released() {
 		about.Missing = append(about.Missing, "People of whom no record says where they live are in no household.")

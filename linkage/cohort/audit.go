@@ -98,6 +98,7 @@ type auditor struct {
 	patience int       // see usualPatience
 	hurries  [][]table // tables to hide when that is too much
 	hurried  int       // of hurries, how many were needed
+	gaveUp   bool      // households must be left out
 
 	categories []needRule
 	sayers     []sayRule
@@ -125,7 +126,9 @@ func newAuditor(s *sheet, told bool) *auditor {
 		partial: make(map[[2]int]bool), combined: s.combinationCounts(), homes: s.joint(), base: make(map[kind]int), sayers: s.sayRules()}
 	a.hurries = hurries
 	if a.homes {
-		a.hurries = slices.Concat(homeHurries, hurries)
+		if a.households {
+			a.hurries = slices.Concat(homeHurries, hurries)
+		}
 		for _, w := range s.kinds {
 			a.base[w.kind] = w.n
 			a.largest = max(a.largest, 1+len(w.rest)/atomBytes)

@@ -347,6 +347,10 @@ func (s *sheet) ownSizes(party int) []int {
 // Households is how many households there are; not released where they were not counted.
 func (r *Release) Households() Figure { return r.figures[figure{table: homes}] }
 
+// HouseholdsLeftOut reports whether households were to be counted, and were not: too few
+// persons are in too many parties or needs to show them safely, or not in a short time.
+func (r *Release) HouseholdsLeftOut() bool { return r.homesLeftOut }
+
 // HouseholdsOf is how many households party i knows a person of.
 func (r *Release) HouseholdsOf(i int) Figure {
 	return r.figures[figure{table: homeParties, parties: 1 << i}]

@@ -179,6 +179,27 @@ func TestGivenMembersTellHouseholds(t *testing.T) {
 	}
 }
 
+// Where households take too much work, persons are released without them.
+func TestHouseholdsLeftOut(t *testing.T) {
+	c := Count(families(t, rand.New(rand.NewPCG(4, 4)), 5, 80, boroughNeeds))
+	rel, err := Protect(c, preset(t, "hes"), Options{Households: true, patience: 1_000_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !rel.HouseholdsLeftOut() || rel.Households().Released() || !rel.Total().Released() {
+		t.Error("households are there, or persons are not, though there was no time")
+	}
+	for _, row := range rel.Rows() {
+		if strings.HasPrefix(row.Table, "household") {
+			t.Errorf("a figure of table %s is released", row.Table)
+		}
+	}
+	calm, err := Protect(c, preset(t, "hes"), Options{Households: true})
+	if err != nil || calm.HouseholdsLeftOut() || !calm.Households().Released() {
+		t.Errorf("households are left out where there was time (%v)", err)
+	}
+}
+
 // everyHome is an attacker like everyWorld, for households of at most some persons: it goes
 // through every world of them.
 type everyHome struct {

@@ -68,7 +68,8 @@ var ErrUnsafe = errors.New("whatever is hidden, a small figure could be worked o
 //
 // With few persons, many parties and many needs, showing each figure to be safe
 // could take hours. After some seconds whole tables are hidden instead (see
-// Audit.Hurried).
+// Audit.Hurried), and before those of persons households are left out altogether
+// (Release.HouseholdsLeftOut), as they are where nothing else is safe.
 func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 	if c == nil || c.see == nil {
 		return nil, errors.New("there are no counts to protect")
@@ -79,6 +80,23 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 	if o.Noise != nil {
 		return protectNoisy(c, r, o)
 	}
+	rel, err := protectHiding(c, r, o)
+	var differs *DifferenceError
+	if o.Households && (errors.Is(err, errTooLong) || errors.Is(err, ErrUnsafe) || errors.As(err, &differs)) {
+		// Persons are asked for more, and less may be told of them without households.
+		o.Households = false
+		if rel, err = protectHiding(c, r, o); err == nil {
+			rel.homesLeftOut = true
+		}
+	}
+	return rel, err
+}
+
+// errTooLong is returned where households take so long to protect that they are left out.
+var errTooLong = errors.New("it takes too long to protect households")
+
+// protectHiding is Protect without noise.
+func protectHiding(c *Counts, r Rule, o Options) (*Release, error) {
 	var leaks []string
 	for _, try := range []struct{ told, zeroes bool }{{true, false}, {false, false}, {false, true}} {
 		if !o.follows(try.told, try.zeroes || r.HideZero) {
@@ -99,7 +117,11 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 		if o.patience > 0 {
 			a.patience = o.patience
 		}
-		if leak := a.protect(o); leak >= 0 {
+		leak := a.protect(o)
+		if a.gaveUp {
+			return nil, errTooLong
+		}
+		if leak >= 0 {
 			leaks = []string{s.list[leak].String(s)}
 			continue
 		}
@@ -145,6 +167,9 @@ func (a *auditor) protect(o Options) (leak int) {
 			o.Progress(n, len(targets))
 		}
 		for a.hurried < len(a.hurries) && a.late(a.hurried) {
+			if a.gaveUp = a.households && a.hurried == len(homeHurries); a.gaveUp {
+				return i
+			}
 			a.hurry()
 		}
 		if a.late(a.lateAt()) {
@@ -180,8 +205,9 @@ const usualPatience = 300_000_000
 // as much later worlds are no longer made whole, and at lateAt nothing is released.
 var hurries = [][]table{{needPairs, combinations, atLeast}, {needParties, needTwice}, {pairs}}
 
-// homeHurries come before them where households are counted: persons are asked for more.
-var homeHurries = [][]table{{homePairs, homeAtLeast, homeAsked}, {homes, homeParties}}
+// homeHurries come before them where households are counted; after them households are
+// left out.
+var homeHurries = [][]table{{homePairs, homeAtLeast, homeAsked}}
 
 func (a *auditor) lateAt() int { return len(a.hurries) + len(hurries) }
 

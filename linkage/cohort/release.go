@@ -97,6 +97,8 @@ type Release struct {
 	account    func() []Held // not for readers, so out of the way of fmt
 	audit      Audit
 
+	homesLeftOut bool // they were to be counted
+
 	coarse            bool
 	precision, recall float64 // see Options
 	noise             *NoiseFacts
