@@ -263,6 +263,24 @@ func (s *sheet) askHomes(o Options) error {
 	return nil
 }
 
+// errTooLong is returned where households take so long to protect that they are left out.
+var errTooLong = errors.New("it takes too long to protect households")
+
+// protectOrLeaveOut protects counts by hiding, without households where they cannot be shown
+// safely, or not in time: persons are asked for more.
+func protectOrLeaveOut(c *Counts, r Rule, o Options) (*Release, error) {
+	rel, err := protectHiding(c, r, o)
+	var differs *DifferenceError
+	if !o.Households || !errors.Is(err, errTooLong) && !errors.Is(err, ErrUnsafe) && !errors.As(err, &differs) {
+		return rel, err
+	}
+	o.Households = false
+	if rel, err = protectHiding(c, r, o); err == nil {
+		rel.homesLeftOut = true
+	}
+	return rel, err
+}
+
 // joint reports whether any figure counts households, so that worlds must be made of them.
 func (s *sheet) joint() bool {
 	return slices.ContainsFunc(s.list, func(f figure) bool { return f.table.ofHomes() })

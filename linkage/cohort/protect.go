@@ -80,24 +80,13 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 	if o.Noise != nil {
 		return protectNoisy(c, r, o)
 	}
-	rel, err := protectHiding(c, r, o)
-	var differs *DifferenceError
-	if o.Households && (errors.Is(err, errTooLong) || errors.Is(err, ErrUnsafe) || errors.As(err, &differs)) {
-		// Persons are asked for more, and less may be told of them without households.
-		o.Households = false
-		if rel, err = protectHiding(c, r, o); err == nil {
-			rel.homesLeftOut = true
-		}
-	}
-	return rel, err
+	return protectOrLeaveOut(c, r, o)
 }
-
-// errTooLong is returned where households take so long to protect that they are left out.
-var errTooLong = errors.New("it takes too long to protect households")
 
 // protectHiding is Protect without noise.
 func protectHiding(c *Counts, r Rule, o Options) (*Release, error) {
 	var leaks []string
+	spent := 0
 	for _, try := range []struct{ told, zeroes bool }{{true, false}, {false, false}, {false, true}} {
 		if !o.follows(try.told, try.zeroes || r.HideZero) {
 			continue
@@ -117,7 +106,11 @@ func protectHiding(c *Counts, r Rule, o Options) (*Release, error) {
 		if o.patience > 0 {
 			a.patience = o.patience
 		}
+		if o.Households {
+			a.spent = spent // they have all tries together until they are left out
+		}
 		leak := a.protect(o)
+		spent = a.spent
 		if a.gaveUp {
 			return nil, errTooLong
 		}
