@@ -271,6 +271,11 @@ func (e *LedgerEntry) seen() []cohort.Seen {
 	return out
 }
 
+// HasHouseholds reports whether the release counted households.
+func (e *LedgerEntry) HasHouseholds() bool {
+	return slices.ContainsFunc(e.Figures, func(f LedgerFigure) bool { return f.Table == "household" })
+}
+
 // EntryOf returns the entry for a release, to be appended. Its Kind, Made, Tool, Linkage, Manifest, Threshold, Given and Accepted are for the caller to
 // fill in, and the budget of its Noise.
 func EntryOf(rel *cohort.Release) LedgerEntry {

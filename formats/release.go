@@ -18,8 +18,10 @@ import (
 // The columns of counts.csv:
 //
 //	table     people, party, pair, combination, at-least, need, need-party, need-pair,
-//	          need-twice (two parties or more say so), question
-//	parties   the persons are in all of these parties, joined by " + ";
+//	          need-twice (two parties or more say so), question; and of households
+//	          household, household-party, household-pair, household-at-least, household-question
+//	parties   the persons are in all of these parties, joined by " + ", or somebody of
+//	          the household in each of them;
 //	          for a combination: in these and in no other
 //	at_least  for at-least: in this many parties or more
 //	need      the persons carry this need
@@ -28,7 +30,8 @@ import (
 //	count     the figure as released: a rounded number, 0, or *
 //	mark      rounded, zero, exact (under a rule that does not round), hidden, or
 //	          noisy (changed by a random amount, and then rounded)
-//	where     for a question: the condition that the persons meet
+//	where     for a question: the condition that the persons meet, or those of a household
+//	          taken together
 //	likely_low, likely_high   between which numbers the truth probably is, since linkage
 //	          makes mistakes (cohort.Figure.Likely); empty where there is no range
 //	low, high only in a release with noise: between what the count is in 95 of 100

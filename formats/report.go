@@ -100,6 +100,7 @@ type page struct {
 	Ranged   bool // some figures have a range
 	Strict   []strictLine
 	Needs    *needTables // nil without needs
+	Homes    *homeTables // nil without households
 	Asked    []askedLine
 	Told     bool   // the figures are safe even from one who is told which are small
 	Parts    bool   // some are safe by sums with parts of people only
@@ -189,6 +190,8 @@ type pairLine struct {
 func tablesInWords(tables []string) string {
 	words := map[string]string{
 		"pair": "people in both of two services", "combination": "combinations of services", "at-least": "people known to so many services or more",
+		"household": "all households", "household-party": "households by service", "household-pair": "households known to both of two services",
+		"household-at-least": "households known to so many services or more", "household-question": "households of which a question was asked",
 		"need-party": "needs by service", "need-pair": "two needs together", "need-twice": "needs that two services declare",
 	}
 	var out []string
@@ -245,10 +248,11 @@ func newPage(rel *cohort.Release, about ReportAbout) (*page, error) {
 	}
 	p.UpSet = drawUpSet(rel, labels)
 	p.Sizes = drawSizes(rel)
-	p.Pairs = pairMatrix(rel, labels)
+	p.Pairs = matrixOf(labels, rel.Overlap)
 	if len(rel.Needs()) > 0 {
 		p.Needs = needMatrix(rel, labels)
 	}
+	p.Homes = newHomeTables(rel, labels)
 	p.Asked = askedLines(rel, labels)
 	for _, row := range rel.Rows() {
 		_, _, ok := row.Figure.Likely()
@@ -282,13 +286,12 @@ func hiddenShare(hidden, all int) string {
 	return fmt.Sprintf("%d of %d figures are hidden.", hidden, all)
 }
 
-// pairMatrix is the overlaps of each two parties, with each party's own number
-// on the diagonal.
-func pairMatrix(rel *cohort.Release, labels []string) []matrixLine {
+// matrixOf is a figure for each two parties, and on the diagonal for each one.
+func matrixOf(labels []string, figure func(i, j int) cohort.Figure) []matrixLine {
 	top := 0
 	for i := range labels {
 		for j := range i {
-			n, _ := rel.Overlap(i, j).Value()
+			n, _ := figure(i, j).Value()
 			top = max(top, n)
 		}
 	}
@@ -296,7 +299,7 @@ func pairMatrix(rel *cohort.Release, labels []string) []matrixLine {
 	for i, label := range labels {
 		line := matrixLine{Label: label}
 		for j := range labels {
-			c := newCell(rel.Overlap(i, j))
+			c := newCell(figure(i, j))
 			if i == j {
 				c.Class = "own"
 			} else {

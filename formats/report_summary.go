@@ -32,6 +32,9 @@ func summary(rel *cohort.Release, labels []string) []string {
 	if i, j, ok := largestOverlap(rel, len(labels)); ok {
 		out = append(out, fmt.Sprintf("The two that share the most people are %s and %s: about %s.", labels[i], labels[j], withRange(rel.Overlap(i, j))))
 	}
+	if n, ok := rel.Households().Value(); ok && n > 0 {
+		out = append(out, householdSummary(rel))
+	}
 	for _, a := range rel.Answers() {
 		if _, ok := a.All.Value(); ok {
 			out = append(out, fmt.Sprintf("%s: about %s people%s.", questionTitle(a), a.All, share(a.All, total)))

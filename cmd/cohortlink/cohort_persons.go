@@ -16,6 +16,7 @@ type linkedPersons struct {
 	parties []uint64         // of each person, bit i for party i of the order
 	carries [][]cohort.Carry // what is said of each person
 	records []linkedRecord
+	homes   []int32 // household of each person, -1 for none; nil where the folder has no households
 }
 
 type linkedRecord struct {
@@ -111,10 +112,8 @@ func readPersons(dir string, m *formats.LinkedManifest, order []string) (*linked
 	if err != nil {
 		return nil, err
 	}
-	for i := range p.ids {
-		if err := p.all.Add(p.parties[i], p.carries[i]); err != nil {
-			return nil, err
-		}
+	if err := p.readHouseholds(dir, m); err != nil {
+		return nil, err
 	}
-	return p, nil
+	return p, countPersons(p.all, p.parties, p.carries, p.homes)
 }

@@ -255,6 +255,7 @@ type ledgerLine struct {
 	Parties   []string                 `json:"parties"`
 	Threshold string                   `json:"threshold,omitempty"`
 	Figures   int                      `json:"figures"`
+	Homes     bool                     `json:"households,omitempty"` // households are counted too
 	Hurried   []string                 `json:"hurried,omitempty"`
 	Questions []formats.LedgerQuestion `json:"questions"`
 	GivenTo   []string                 `json:"given_to"`
@@ -266,7 +267,7 @@ func tellLedger(u *ui, book *formats.Ledger, asJSON bool) error {
 	lines := []ledgerLine{}
 	for _, e := range book.Entries {
 		l := ledgerLine{Number: e.Number, Kind: e.Kind, Made: e.Made, Rule: e.Rule.Name, Parties: e.Parties, Figures: len(e.Figures),
-			Threshold: e.Threshold, Hurried: e.Hurried, Questions: e.Questions, GivenTo: []string{}, Noise: e.Noise, Accepted: e.Accepted}
+			Homes: e.HasHouseholds(), Threshold: e.Threshold, Hurried: e.Hurried, Questions: e.Questions, GivenTo: []string{}, Noise: e.Noise, Accepted: e.Accepted}
 		for _, g := range e.Given {
 			l.GivenTo = append(l.GivenTo, g.Party)
 		}
@@ -283,6 +284,9 @@ func tellLedger(u *ui, book *formats.Ledger, asJSON bool) error {
 		u.resultf("%3d  %s  %-7s  rule %s, %s, %s\n", l.Number, l.Made, l.Kind, l.Rule, parties(len(l.Parties)), plural(l.Figures, "figure"))
 		if l.Noise != nil {
 			u.resultf("     with noise of epsilon %s\n", l.Noise.Epsilon)
+		}
+		if l.Homes {
+			u.resultf("     of households too\n")
 		}
 		for _, q := range l.Questions {
 			u.resultf("     asked: %s\n", questionText(q.Name, q.Where, q.By))

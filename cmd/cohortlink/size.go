@@ -37,6 +37,10 @@ values of one need. Answers are on the page, in the tables, and printed. Where t
 project says which needs are met by which services (meets:), every release answers how
 many have a need and none of them.
 
+Where households were linked, they are counted too, and protected together with persons:
+how many each party knows somebody of, each two parties, and two or three or more; and
+how many meet the condition of a question, all persons of one taken together.
+
 With --stricter the main figures are shown a second time, for persons formed at a
 stricter threshold, in stricter.csv and stricter.json too: "auto" leaves out the tenth
 of links that score lowest. They are protected together with the first ones.
@@ -51,8 +55,8 @@ takes nothing.
 		Example: `  cohortlink size linked --project project.yaml -o release
   cohortlink size linked --project project.yaml --by needs --where "parties>=3" -o answer`,
 		Args: args(1, 1, "one linked folder"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			r.app, r.linked = a, args[0]
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.app, r.linked, r.householdsAsked = a, args[0], cmd.Flags().Changed("households")
 			_, err := r.run()
 			return err
 		},
@@ -60,6 +64,7 @@ takes nothing.
 	r.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&r.stricter, "stricter", "", "show what would change at a stricter threshold: \"auto\", or a score (default: the project's, or none)")
+	f.BoolVar(&r.households, "households", true, "count households too, where they were linked; --households=false leaves them out")
 	f.StringVar(&r.by, "by", "", "count by \"parties\", \"needs\", or the name of a need")
 	f.StringVarP(&r.out, "out", "o", "release", "the folder to write")
 	f.StringVar(&r.title, "title", "", "the page's title")
@@ -86,6 +91,8 @@ type sizeRun struct {
 	out, title, contact string
 	stricter            string // a score, or "auto"
 	json, invented      bool
+	households          bool
+	householdsAsked     bool // by the flag
 }
 
 func (r *sizeRun) run() (*cohort.Release, error) {
@@ -113,6 +120,9 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 		return nil, err
 	}
 	options := r.options(persons)
+	if options.Households, err = r.countsHouseholds(persons); err != nil {
+		return nil, err
+	}
 	rel, entry, err := r.count(persons.all, rule, options, nil, nil)
 	if err != nil {
 		return nil, err
@@ -158,6 +168,9 @@ func (r *sizeRun) run() (*cohort.Release, error) {
 	}
 	if len(numbers) > 1 {
 		r.app.ui.sayf("what would change at the stricter threshold %s is release %d", strict.score(), numbers[1])
+	}
+	if rel.HouseholdsLeftOut() {
+		r.app.ui.warnf("households are left out: with so few persons for so many parties and needs no way was found to show them safely")
 	}
 	if len(rel.Audit().Hurried) > 0 {
 		r.app.ui.warnf("with so few persons for so many parties and needs, whole tables had to be hidden to be safe: the page names them\nfewer needs, or needs with fewer values, would leave more to show")
@@ -232,7 +245,7 @@ func (r *sizeRun) count(persons *cohort.Persons, rule cohort.Rule, o cohort.Opti
 		if r.noise.epsilon > 0 {
 			break // such a release is held against none, and comes out as it was drawn
 		}
-		if old.Manifest != r.manifest.Digest() || old.Threshold != threshold || old.Rule.Name != rule.Name || !slices.Equal(questionsOf(old), o.Questions) {
+		if old.Manifest != r.manifest.Digest() || old.Threshold != threshold || old.Rule.Name != rule.Name || old.HasHouseholds() && !o.Households || !slices.Equal(questionsOf(old), o.Questions) {
 			continue
 		}
 		if rel, e, err := try(r.book.Entries[:k], k); err == nil && r.book.Same(e) == k+1 {
@@ -253,7 +266,7 @@ func questionsOf(e formats.LedgerEntry) []cohort.Question {
 // countStricter counts at the stricter threshold, beside the release of entries, and
 // returns the entries of both. Where nothing is safe there, it is left out.
 func (r *sizeRun) countStricter(s *stricter, rule cohort.Rule, o cohort.Options, entries []formats.LedgerEntry) ([]formats.LedgerEntry, error) {
-	o.Coarse, o.Precision, o.Recall = true, 0, 0
+	o.Coarse, o.Households, o.Precision, o.Recall = true, false, 0, 0
 	o.Questions = slices.Clone(o.Questions)
 	for i := range o.Questions {
 		o.Questions[i].By = "" // as a whole only
@@ -329,6 +342,9 @@ func (r *sizeRun) answer(rel *cohort.Release) {
 	}
 	for _, a := range rel.Answers() {
 		r.app.ui.resultf("%s: %s\n", a.Question.Title(), text(a.All))
+		if a.Households.Released() {
+			r.app.ui.resultf("  households, taken together: %s\n", a.Households)
+		}
 		for _, row := range a.By {
 			name := strings.Join(row.Parties, " + ")
 			for _, n := range row.Needs {
@@ -408,6 +424,13 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 		if p.SetAside > 0 {
 			about.Missing = append(about.Missing, fmt.Sprintf("%s had rows with too little in them to be linked: %s.", p.Name, rule.Figure(p.SetAside).Text()))
 		}
+	}
+	if rel.HouseholdsLeftOut() {
+		about.Missing = append(about.Missing, "Households are not counted: with so few people for so many services and needs, no way was found to show them safely.")
+	}
+	if rel.Households().Released() {
+		about.Missing = append(about.Missing, "People of whom no record says where they live are in no household.")
+		about.Quality = append(about.Quality, householdFacts(m.Households)...)
 	}
 	about.Missing = append(about.Missing, "People whom none of these services knows are in no figure.")
 	about.Cautions = []string{"A link that was missed counts one person as two, each known to fewer services: overlaps are rather too small than too large."}

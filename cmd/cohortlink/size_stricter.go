@@ -123,10 +123,5 @@ func (p *linkedPersons) as(order []string, person []int32, n int) (*cohort.Perso
 		parties[person[i]] |= 1 << r.party
 		carries[person[i]] = append(carries[person[i]], r.carries...)
 	}
-	for k := range parties {
-		if err := out.Add(parties[k], carries[k]); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return out, countPersons(out, parties, carries, p.homesAs(person, n))
 }

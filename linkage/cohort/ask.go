@@ -18,7 +18,10 @@ type Answer struct {
 	Question Question // its condition in its one spelling
 	Words    string   // who the persons are, for readers: see Condition.Words
 	All      Figure
-	By       []Row // a row for each party or need value; none without By
+	// Households is how many meet the condition, all persons of one taken together; not
+	// released where they were not counted, or for everybody.
+	Households Figure
+	By         []Row // a row for each party or need value; none without By
 }
 
 // MaxQuestions is how many questions can be asked of one release.
@@ -84,7 +87,7 @@ func (s *sheet) ask(o Options) error {
 		s.questions = append(s.questions, q)
 		s.byQuestion = append(s.byQuestion, is)
 	}
-	return nil
+	return s.askHomes(o)
 }
 
 // CheckQuestion says what is wrong with a question about persons of these parties and needs.
@@ -113,7 +116,8 @@ func (s *sheet) condition(text string) (*Condition, error) {
 func (r *Release) Answers() []Answer {
 	var out []Answer
 	for i, q := range r.questions {
-		a := Answer{Question: q, Words: r.answers[i][0].where.words, All: r.figures[r.answers[i][0]]}
+		a := Answer{Question: q, Words: r.answers[i][0].where.words, All: r.figures[r.answers[i][0]],
+			Households: r.figures[figure{table: homeAsked, where: r.answers[i][0].where}]}
 		for _, f := range r.answers[i][1:] {
 			row := r.describe(f)
 			row.Figure = r.figures[f]

@@ -88,18 +88,6 @@ const (
 	alone   = "the rule alone, to one who uses "
 )
 
-// python returns an interpreter that has highspy and numpy, or skips.
-func python(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{os.Getenv("COHORTLINK_PYTHON"), "python3"} {
-		if name != "" && exec.Command(name, "-c", "import highspy, numpy").Run() == nil {
-			return name
-		}
-	}
-	t.Skip("no Python with highspy and numpy: set COHORTLINK_PYTHON to one to run the independent attacker")
-	return ""
-}
-
 // asking is a run of a Python script that reads stories and answers each with a line,
 // while the next is made.
 type asking[T any] struct {
@@ -112,7 +100,7 @@ type asking[T any] struct {
 // ask starts a script; hear is called with each answer, one after the other.
 func ask[T any](t *testing.T, script string, hear func(*story, T)) *asking[T] {
 	t.Helper()
-	cmd := exec.Command(python(t), script)
+	cmd := exec.Command(cohort.Python(t), script)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -3,6 +3,7 @@ package cohort
 import (
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // The attacker that Protect plays.
@@ -35,6 +36,9 @@ import (
 //     are all who carry a need where nobody else declares it. First all parties
 //     together are played, who know more than any one: what is safe from them is
 //     safe from each.
+//
+//   - where households are counted, that they are of these persons, and as one of the
+//     parties how its own persons share them (see household.go).
 //
 // A hidden figure is called safe only with two worlds in hand, one in which it
 // is as small and one in which it is as large as its mark allows, and each of
@@ -94,20 +98,24 @@ type auditor struct {
 	// target, side -> it is safe from some attacker by a world in parts only
 	partial map[[2]int]bool
 
-	spent    int // work done so far, see program.spent
-	patience int // see usualPatience
-	hurried  int // of hurries, how many were needed
+	spent    int       // work done so far, see program.spent
+	patience int       // see usualPatience
+	hurries  [][]table // tables to hide when that is too much
+	hurried  int       // of hurries, how many were needed
+	gaveUp   bool      // households must be left out
 
 	categories []needRule
 	sayers     []sayRule
 	combined   map[uint64]int // persons of each exact combination
 	capped     []uint64       // combinations that are not listed and that a world once made too large
-	persons    map[atom]int
+	homes      bool           // households are counted
+	base       map[kind]int   // how many there are
 	ownTables  map[ownKey]*ownTable
 	cuts       int    // facts about statements that were added to the figures
+	largest    int    // persons of a household that one more may join
 	few        []atom // all atoms there can be
 	many       bool   // they are too many
-	whole      *model // of few
+	whole      *model // of few, where no households are counted
 	latest     *model // else the last one made, for figure latestFor
 	latestFor  int
 }
@@ -121,9 +129,21 @@ type needRule struct {
 
 func newAuditor(s *sheet, told bool) *auditor {
 	a := &auditor{sheet: s, told: told, patience: usualPatience, last: make(map[[2]int]*world), known: make(map[[3]int]float64), tried: make(map[[3]int]bool),
-		partial: make(map[[2]int]bool), combined: s.combinationCounts(), persons: make(map[atom]int), ownTables: make(map[ownKey]*ownTable), sayers: s.sayRules()}
-	for _, w := range s.atoms {
-		a.persons[w.atom] = w.n
+		partial: make(map[[2]int]bool), combined: s.combinationCounts(), homes: s.joint(), base: make(map[kind]int), ownTables: make(map[ownKey]*ownTable), sayers: s.sayRules()}
+	a.hurries = hurries
+	if a.homes {
+		if a.households {
+			a.hurries = slices.Concat(homeHurries, hurries)
+		}
+		for _, w := range s.kinds {
+			a.base[w.kind] = w.n
+			a.largest = max(a.largest, 1+len(w.rest)/atomBytes)
+		}
+		a.largest = min(a.largest, mostMoved)
+	} else {
+		for _, w := range s.atoms {
+			a.base[kind{first: w.atom}] = w.n
+		}
 	}
 	for n, need := range s.needs {
 		if need.Kind != Category {
@@ -186,7 +206,7 @@ func (a *auditor) bounds(i, attacker int) (low, high float64) {
 			continue
 		}
 		switch f.table {
-		case parties:
+		case parties, homeParties:
 			return float64(n), float64(n)
 		case needParties:
 			low = max(low, float64(a.said[party][bits.TrailingZeros64(f.needs)]))

@@ -17,7 +17,8 @@
 // Persons in all; in each party; in each two parties; in each exact
 // combination of parties; in at least so many parties; carrying each need; each
 // need by party; two needs together; a need that two parties say. A person carries a
-// need when any party says so, and is counted once.
+// need when any party says so, and is counted once. And households, where it is known who
+// lives together (household.go).
 //
 // # Why hiding small counts is not enough
 //
@@ -104,6 +105,9 @@ type facts struct {
 	twice    []int             // bit -> bit that says that two parties or more say so, or -1
 	said     []map[int]int     // party -> need bit -> persons of whom this party itself says it
 	own      []map[ownKind]int // party -> its own persons, by what it says of them itself
+
+	homes     map[kind]int  // households; nil where it is not known who lives together
+	homesSaid []map[int]int // party -> need bit -> households in which this party says it
 }
 
 // NewPersons returns an empty set of persons in the named parties, who may

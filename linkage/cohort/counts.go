@@ -2,6 +2,7 @@ package cohort
 
 import (
 	"cmp"
+	"maps"
 	"math/bits"
 	"slices"
 )
@@ -26,6 +27,10 @@ type tally struct {
 	atoms []weighed // in a fixed order, so that the same persons always give the same release
 	said  []map[int]int
 	own   [][]ownCount // party -> its own persons, by what it says of them itself
+
+	homesKnown bool
+	kinds      []weighedKind // in a fixed order
+	homesSaid  []map[int]int // party -> need bit -> households in which this party says it
 }
 
 type weighed struct {
@@ -44,11 +49,11 @@ func Count(p *Persons) *Counts {
 		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.parties, b.parties), cmp.Compare(a.needs, b.needs))
 	})
 	for _, s := range f.said {
-		own := make(map[int]int, len(s))
-		for bit, n := range s {
-			own[bit] = n
-		}
-		t.said = append(t.said, own)
+		t.said = append(t.said, maps.Clone(s))
+	}
+	t.homesKnown, t.kinds = f.homes != nil, f.kindsOf()
+	for _, s := range f.homesSaid {
+		t.homesSaid = append(t.homesSaid, maps.Clone(s))
 	}
 	for _, o := range f.own {
 		t.own = append(t.own, countOwn(o))
@@ -70,11 +75,23 @@ const (
 	needPairs                 // carrying two needs
 	needTwice                 // of whom two parties or more say a need
 	asked                     // meeting the condition of a question, all or by party or need
+
+	// Of households (household.go).
+	homes       // all households
+	homeParties // known to a party
+	homePairs   // known to both of two parties
+	homeAtLeast // known to at least k parties
+	homeAsked   // meeting the condition of a question
+
+	// What a party knows of its own, and no release has.
+	ownAlone // persons of whom no household is known
+	ownHomes // households of at least k persons who are in the party and carry or meet something
 )
 
 // figure names one number of a release: how many persons are in all of these
 // parties and carry all of these needs; or are in exactly these parties; or are
-// in at least k parties. It is comparable, so that it can be a map's key.
+// in at least k parties; or how many households are. It is comparable, so that it can be a
+// map's key.
 type figure struct {
 	table          table
 	parties, needs uint64
@@ -85,7 +102,8 @@ type figure struct {
 	within uint64
 }
 
-// covers reports whether persons of atom a are counted in f.
+// covers reports whether persons of atom a are counted in f; for a figure of households,
+// whether one is in which together they are in these parties and carry these needs.
 func (f figure) covers(a atom) bool {
 	if f.within != 0 {
 		if a.parties &= f.within; a.parties == 0 {
@@ -98,13 +116,16 @@ func (f figure) covers(a atom) bool {
 	switch f.table {
 	case combinations:
 		return a.parties == f.parties
-	case atLeast:
+	case atLeast, homeAtLeast:
 		return bits.OnesCount64(a.parties) >= f.k
 	}
 	return a.parties&f.parties == f.parties && a.needs&f.needs == f.needs
 }
 
 func (t *tally) count(f figure) int {
+	if f.table.ofHomes() {
+		return t.countHomes(f)
+	}
 	n := 0
 	for _, a := range t.atoms {
 		if f.covers(a.atom) {

@@ -275,7 +275,10 @@ func (s *sheet) recognise(seen Seen, within, all uint64) (figure, error) {
 			f.needs |= 1 << s.twice[bit]
 		}
 	}
-	if f.table == asked {
+	if f.table.ofHomes() && !s.homesKnown {
+		return figure{}, fmt.Errorf("households: %w", ErrGone)
+	}
+	if f.table == asked || f.table == homeAsked {
 		c, err := s.condition(seen.Where)
 		if err != nil {
 			return figure{}, err
@@ -283,7 +286,7 @@ func (s *sheet) recognise(seen Seen, within, all uint64) (figure, error) {
 		f.where = c
 	}
 	// Who is in one of the parties of then, or two, is so whoever came since.
-	inclusive := f.table == parties || f.table == pairs || f.table == needParties || f.table == asked && mask != 0 && !f.where.sizes
+	inclusive := slices.Contains([]table{parties, pairs, needParties, homeParties, homePairs}, f.table) || f.table == asked && mask != 0 && !f.where.sizes
 	if within != all && !inclusive {
 		f.within = within
 	}
@@ -366,6 +369,9 @@ func (f figure) String(s *sheet) string {
 		}
 	}
 	parts := []string{}
+	if f.table.ofHomes() {
+		parts = append(parts, "households")
+	}
 	if f.table == combinations {
 		parts = append(parts, "in exactly "+strings.Join(in, " + "))
 	} else if len(in) > 0 {

@@ -171,6 +171,9 @@ func protectNoisy(c *Counts, r Rule, o Options) (*Release, error) {
 	if o.QuestionsOnly || len(o.Given) > 0 {
 		return nil, errors.New("noise is for the tables that every release has, and not for a cohort: its members are known to whom they are given")
 	}
+	if o.Households {
+		return nil, errors.New("households are not counted with noise: one person more or fewer can change several of their counts")
+	}
 	s := newNoisy(c.see(), r, o.Noise.Epsilon)
 	if err := s.plan(o); err != nil {
 		return nil, err

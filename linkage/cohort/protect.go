@@ -27,6 +27,8 @@ type Options struct {
 	Questions []Question
 	// QuestionsOnly leaves those tables out.
 	QuestionsOnly bool
+	// Households has households counted too, by party and by the questions as a whole.
+	Households bool
 	// Coarse leaves out of them all but the persons in all, by party, by two parties,
 	// and by how many parties.
 	Coarse bool
@@ -66,7 +68,8 @@ var ErrUnsafe = errors.New("whatever is hidden, a small figure could be worked o
 //
 // With few persons, many parties and many needs, showing each figure to be safe
 // could take hours. After some seconds whole tables are hidden instead (see
-// Audit.Hurried).
+// Audit.Hurried), and before those of persons households are left out altogether
+// (Release.HouseholdsLeftOut), as they are where nothing else is safe.
 func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 	if c == nil || c.see == nil {
 		return nil, errors.New("there are no counts to protect")
@@ -77,7 +80,13 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 	if o.Noise != nil {
 		return protectNoisy(c, r, o)
 	}
+	return protectOrLeaveOut(c, r, o)
+}
+
+// protectHiding is Protect without noise.
+func protectHiding(c *Counts, r Rule, o Options) (*Release, error) {
 	var leaks []string
+	spent := 0
 	for _, try := range []struct{ told, zeroes bool }{{true, false}, {false, false}, {false, true}} {
 		if !o.follows(try.told, try.zeroes || r.HideZero) {
 			continue
@@ -93,13 +102,22 @@ func Protect(c *Counts, r Rule, o Options) (*Release, error) {
 		for p := range s.parties { // which each knows of itself, whether it is released or not
 			s.memory(figure{table: parties, parties: 1 << p})
 		}
+		s.ownHouseholds()
 		s.primary()
 		s.keepHidden()
 		a := newAuditor(s, try.told)
 		if o.patience > 0 {
 			a.patience = o.patience
 		}
-		if leak := a.protect(o); leak >= 0 {
+		if o.Households {
+			a.spent = spent // they have all tries together until they are left out
+		}
+		leak := a.protect(o)
+		spent = a.spent
+		if a.gaveUp {
+			return nil, errTooLong
+		}
+		if leak >= 0 {
 			leaks = []string{s.list[leak].String(s)}
 			continue
 		}
@@ -144,10 +162,13 @@ func (a *auditor) protect(o Options) (leak int) {
 		if o.Progress != nil {
 			o.Progress(n, len(targets))
 		}
-		for a.hurried < len(hurries) && a.late(a.hurried) {
+		for a.hurried < len(a.hurries) && a.late(a.hurried) {
+			if a.gaveUp = a.households && a.hurried == len(homeHurries); a.gaveUp {
+				return i
+			}
 			a.hurry()
 		}
-		if a.late(lateAt) {
+		if a.late(a.lateAt()) {
 			return i
 		}
 		for side := range 2 {
@@ -178,9 +199,13 @@ const usualPatience = 300_000_000
 // hurries are the tables that are hidden then, and half as much work later, and once
 // more. What is left is quickly shown to be safe, as little stands in the way. Half
 // as much later worlds are no longer made whole, and at lateAt nothing is released.
-var hurries = [...][]table{{needPairs, combinations, atLeast}, {needParties, needTwice}, {pairs}}
+var hurries = [][]table{{needPairs, combinations, atLeast}, {needParties, needTwice}, {pairs}}
 
-const lateAt = 2 * len(hurries)
+// homeHurries come before them where households are counted; after them households are
+// left out.
+var homeHurries = [][]table{{homePairs, homeAtLeast, homeAsked}}
+
+func (a *auditor) lateAt() int { return len(a.hurries) + len(hurries) }
 
 // late reports whether so many halves of patience have gone by since the first two.
 func (a *auditor) late(halves int) bool { return a.spent > (halves+2)*a.patience }
@@ -189,7 +214,7 @@ func (a *auditor) late(halves int) bool { return a.spent > (halves+2)*a.patience
 // may stand for 0.
 func (a *auditor) hurry() {
 	for i, f := range a.list {
-		if a.why[i] == open && (a.exact[i] > 0 || a.zeroes) && slices.Contains(hurries[a.hurried], f.table) {
+		if a.why[i] == open && (a.exact[i] > 0 || a.zeroes) && slices.Contains(a.hurries[a.hurried], f.table) {
 			a.why[i], a.ruled[i] = secondary, true
 		}
 	}
@@ -223,7 +248,8 @@ func (a *auditor) hideNext(f *failure) int {
 
 // missed orders the tables by how much a reader misses a figure of them.
 var missed = [...]int{
-	combinations: 0, needPairs: 1, atLeast: 2, needParties: 3, needTwice: 4, pairs: 5, asked: 6, needs: 7, parties: 8, people: 9,
+	combinations: 0, needPairs: 1, homePairs: 2, homeAtLeast: 3, atLeast: 4, needParties: 5, needTwice: 6, homeAsked: 7, pairs: 8, asked: 9,
+	homeParties: 10, needs: 11, homes: 12, parties: 13, people: 14,
 }
 
 func (a *auditor) missedLess(i, j int) bool {
@@ -274,6 +300,7 @@ type sheet struct {
 	zeroes bool   // a mark may stand for 0
 
 	coarse            bool    // as in Options
+	households        bool    // they are counted
 	precise, complete float64 // precision and recall, as in Options
 
 	conditions map[string]*Condition
@@ -393,12 +420,12 @@ func (s *sheet) primary() {
 		case asked:
 			g := figure{table: asked, where: f.where, k: s.needOf(f.needs)}
 			groups[g] = append(groups[g], i)
-		case parties, combinations:
+		case parties, combinations, homeParties:
 			g := figure{table: f.table}
 			groups[g] = append(groups[g], i)
-		case pairs:
+		case pairs, homePairs:
 			for p := f.parties; p != 0; p &= p - 1 {
-				g := figure{table: pairs, parties: p & -p}
+				g := figure{table: f.table, parties: p & -p}
 				groups[g] = append(groups[g], i)
 			}
 		case needs:
@@ -515,7 +542,7 @@ func (s *sheet) release(a *auditor) *Release {
 	r.sortCombinations()
 	r.account = func() []Held { return held }
 	r.audit = Audit{Figures: len(r.order), Told: a.told, Worlds: len(a.worlds) - 1, InParts: a.inParts()}
-	for _, ts := range hurries[:a.hurried] {
+	for _, ts := range a.hurries[:a.hurried] {
 		for _, t := range ts {
 			r.audit.Hurried = append(r.audit.Hurried, tableNames[t])
 		}

@@ -97,6 +97,8 @@ type Release struct {
 	account    func() []Held // not for readers, so out of the way of fmt
 	audit      Audit
 
+	homesLeftOut bool // they were to be counted
+
 	coarse            bool
 	precision, recall float64 // see Options
 	noise             *NoiseFacts
@@ -118,7 +120,8 @@ type NeedValue struct {
 type Row struct {
 	// Table is one of "people", "party", "pair", "combination", "at-least",
 	// "need", "need-party", "need-pair", "need-twice" (two parties or more say so) and
-	// "question".
+	// "question"; and of households "household", "household-party", "household-pair",
+	// "household-at-least" and "household-question".
 	Table   string
 	Where   string      // the condition that the persons meet, in its one spelling; "" for everybody
 	Parties []string    // the persons are in all of these (for a combination: and in no other)
@@ -131,6 +134,8 @@ var tableNames = [...]string{
 	people: "people", parties: "party", pairs: "pair", combinations: "combination",
 	atLeast: "at-least", needs: "need", needParties: "need-party", needPairs: "need-pair", needTwice: "need-twice",
 	asked: "question",
+	homes: "household", homeParties: "household-party", homePairs: "household-pair", homeAtLeast: "household-at-least",
+	homeAsked: "household-question",
 }
 
 // Rule returns the rule that was applied.

@@ -15,8 +15,8 @@ import "math"
 //
 // In the words of Chvátal, Linear Programming (1983), chapter 8: columns are
 // nonbasic at any value between their bounds, not only at one of them; one that
-// is in between may move either way. The basis inverse is kept dense: programs
-// here have some tens to some hundreds of rows. (gonum's dense simplex was seen
+// is in between may move either way. The basis inverse is kept dense, but for columns that
+// no step has changed yet: programs here have some tens to some hundreds of rows. (gonum's dense simplex was seen
 // to take seconds a program at seven parties.)
 
 // program is a linear program over changes of the number of persons of each
@@ -29,12 +29,14 @@ type program struct {
 
 	// Scratch, kept between calls.
 	value   []float64
-	inverse []float64 // rows x rows, row by row
+	inverse []float64 // rows x rows, column by column: those of moved only
+	moved   []bool    // column of inverse -> it is no longer that of a negative identity
+	dual    []float64 // the target's row of inverse
 	basis   []int     // variable of each basis row
 	from    int       // where choose goes on
 	place   []int     // basis row of each variable, -1 when nonbasic
 	alpha   []float64
-	filled  []int32
+	used    []int32
 
 	spent *int // counts the work that is done: variables of each step, some 10 ns each
 }
@@ -53,7 +55,7 @@ func newProgram(cols [][]int32, rows int) *program {
 	return &program{
 		cols: cols, rows: rows,
 		low: make([]float64, n), high: make([]float64, n),
-		value: make([]float64, n), inverse: make([]float64, rows*rows),
+		value: make([]float64, n), inverse: make([]float64, rows*rows), moved: make([]bool, rows), dual: make([]float64, rows),
 		basis: make([]int, rows), place: make([]int, n), alpha: make([]float64, rows),
 		spent: new(int),
 	}
@@ -66,14 +68,13 @@ func newProgram(cols [][]int32, rows int) *program {
 func (p *program) push(target int, sign, goal float64) (moved float64, stops []int) {
 	n := len(p.cols)
 	clear(p.value)
-	clear(p.inverse)
+	clear(p.moved)
 	p.from = 0
 	for j := range n {
 		p.place[j] = -1
 	}
 	for i := range p.rows {
 		// Row i says: its columns minus its own variable are 0.
-		p.inverse[i*p.rows+i] = -1
 		p.basis[i], p.place[n+i] = n+i, i
 	}
 	idle := 0
@@ -120,19 +121,39 @@ func (p *program) price(j, target int, sign float64) float64 {
 	if j == target {
 		d = sign
 	}
-	at := p.place[target]
-	if at < 0 {
+	if p.place[target] < 0 {
 		return d
 	}
-	y := p.inverse[at*p.rows : (at+1)*p.rows]
 	if j >= len(p.cols) {
-		return d + sign*y[j-len(p.cols)]
+		return d + sign*p.dual[j-len(p.cols)]
 	}
 	sum := 0.0
 	for _, i := range p.cols[j] {
-		sum += y[i]
+		sum += p.dual[i]
 	}
 	return d - sign*sum
+}
+
+// read sets dual to the target's row of the inverse, where it is in the basis.
+func (p *program) read(target int) {
+	at := p.place[target]
+	if at < 0 {
+		return
+	}
+	for i := range p.dual {
+		p.dual[i] = p.entry(at, i)
+	}
+}
+
+// entry returns an entry of the basis inverse.
+func (p *program) entry(row, col int) float64 {
+	switch {
+	case p.moved[col]:
+		return p.inverse[col*p.rows+row]
+	case row == col:
+		return -1
+	}
+	return 0
 }
 
 // choose picks a variable that helps: of the first stretch that has any, where it
@@ -140,6 +161,7 @@ func (p *program) price(j, target int, sign float64) float64 {
 // takes fewer steps, and more time, as most of that goes into pricing); or with bland
 // the first of all, which cannot go round in circles (Bland 1977).
 func (p *program) choose(target int, sign float64, bland bool) (enter int, price float64) {
+	p.read(target)
 	enter = -1
 	best := priceTolerance
 	at := p.from
@@ -174,6 +196,7 @@ func (p *program) choose(target int, sign float64, bland bool) (enter int, price
 
 // stops lists the nonbasic variables that would help if their bounds let them.
 func (p *program) stops(target int, sign float64) []int {
+	p.read(target)
 	var out []int
 	for j := range p.value {
 		if p.place[j] < 0 && math.Abs(p.price(j, target, sign)) > priceTolerance {
@@ -185,17 +208,26 @@ func (p *program) stops(target int, sign float64) []int {
 
 // column sets alpha to the basis inverse times a variable's column.
 func (p *program) column(j int) {
-	for r := range p.alpha {
-		row := p.inverse[r*p.rows : (r+1)*p.rows]
-		sum := 0.0
-		if j < len(p.cols) {
-			for _, i := range p.cols[j] {
-				sum += row[i]
-			}
-		} else {
-			sum = -row[j-len(p.cols)]
-		}
-		p.alpha[r] = sum
+	clear(p.alpha)
+	if i := j - len(p.cols); i >= 0 {
+		p.add(i, -1)
+		return
+	}
+	for _, i := range p.cols[j] {
+		p.add(int(i), 1)
+	}
+}
+
+// add adds a column of the inverse to alpha, or takes it off.
+func (p *program) add(i int, sign float64) {
+	if !p.moved[i] {
+		p.alpha[i] -= sign
+		return
+	}
+	column := p.inverse[i*p.rows : (i+1)*p.rows]
+	alpha := p.alpha[:len(column)]
+	for r, v := range column {
+		alpha[r] += sign * v
 	}
 }
 
@@ -248,24 +280,28 @@ func (p *program) pivot(enter, leave int) {
 		p.value[out] = p.high[out]
 	}
 	p.basis[leave], p.place[enter], p.place[out] = enter, leave, -1
-	row := p.inverse[leave*m : (leave+1)*m]
-	scale := 1 / p.alpha[leave]
-	// The inverse starts as the identity and stays sparse for long.
-	filled := p.filled[:0]
-	for i, v := range row {
-		if v != 0 {
-			row[i] = v * scale
-			filled = append(filled, int32(i))
+	p.used = p.used[:0]
+	for r, a := range p.alpha {
+		if r != leave && a != 0 {
+			p.used = append(p.used, int32(r))
 		}
 	}
-	p.filled = filled
-	for r, a := range p.alpha {
-		if r == leave || a == 0 {
+	scale := 1 / p.alpha[leave]
+	for i := range m {
+		v := p.entry(leave, i)
+		if v == 0 {
 			continue
 		}
-		other := p.inverse[r*m : (r+1)*m]
-		for _, i := range filled {
-			other[i] -= a * row[i]
+		column := p.inverse[i*m : (i+1)*m]
+		if !p.moved[i] {
+			p.moved[i] = true
+			clear(column)
+			column[i] = -1
+		}
+		v *= scale
+		column[leave] = v
+		for _, r := range p.used {
+			column[r] -= p.alpha[r] * v
 		}
 	}
 }

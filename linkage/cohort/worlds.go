@@ -8,19 +8,21 @@ import (
 )
 
 // Looking for worlds: which persons a program may move (all kinds there can be,
-// or for many parties and needs those near the ones there are), what an attacker
-// knows as the program's bounds, and how a solution becomes a world.
+// or for many parties and needs those near the ones there are; whole households, where
+// these are counted), what an attacker knows as the program's bounds, and how a solution
+// becomes a world.
 
 // model is a program and what its variables stand for.
 type model struct {
 	*program
-	atoms   []atom
+	kinds   []kind   // of a person, or of a household where these are counted
+	persons [][]atom // of each kind
 	rowOf   []int    // figure -> row, or -1 where it bounds one column or nothing
 	colOf   []int    // figure -> the one column it is, or -1
 	figures []int    // row -> figure
 	capped  []uint64 // rows after those of figures: combinations that are not listed
-	base    []int    // column -> persons of the atom
-	touches [][]int  // column -> figures that count it
+	base    []int    // column -> how many of the kind there are
+	touches [][]int  // column -> figures that count it, as often as they count it
 	none    []bool   // figures that the attacker knows to be 0
 }
 
@@ -70,11 +72,29 @@ func (a *auditor) model(target int) *model {
 		a.many = a.few == nil
 	}
 	if a.few != nil {
-		a.whole = a.build(a.few)
-		return a.whole
+		if !a.homes {
+			a.whole = a.build(singles(a.few))
+			return a.whole
+		}
+		a.latest, a.latestFor = a.build(a.nearHomes(a.list[target], a.few)), target
+		return a.latest
 	}
-	a.latest, a.latestFor = a.build(a.near(a.list[target])), target
+	atoms := a.near(a.list[target])
+	kinds := singles(atoms)
+	if a.homes {
+		kinds = a.nearHomes(a.list[target], atoms)
+	}
+	a.latest, a.latestFor = a.build(kinds), target
 	return a.latest
+}
+
+// singles returns the kinds of persons of whom no household is known.
+func singles(atoms []atom) []kind {
+	out := make([]kind, len(atoms))
+	for i, x := range atoms {
+		out[i].first = x
+	}
+	return out
 }
 
 // all returns all atoms that are possible, or nil when they are too many.
@@ -210,88 +230,84 @@ func (a *auditor) near(f figure) []atom {
 	return out
 }
 
-// How often a program that falls short is made wider, and by how many atoms; how
-// many atoms are looked at for neighbours.
+// How often a program that falls short is made wider, and by how many kinds; how
+// many kinds are looked at for neighbours.
 const (
 	maxWider    = 8
-	widerAtoms  = 60
+	widerKinds  = 60
 	widerStarts = 60
 )
 
-// further returns atoms that would let a program which fell short go further: of
-// the neighbours of its atoms those that the prices of its last step speak for
-// (column generation; which of all atoms is best is hard to say, and neighbours of
+// further returns kinds that would let a program which fell short go further: of
+// the neighbours of its kinds those that the prices of its last step speak for
+// (column generation; which of all kinds is best is hard to say, and neighbours of
 // the best ones that are known, and of those, do).
-func (a *auditor) further(m *model, target int, sign float64) []atom {
+func (a *auditor) further(m *model, target int, sign float64) []kind {
 	at := m.place[target]
-	if a.few != nil || at < 0 {
+	if a.whole != nil || at < 0 {
 		return nil
 	}
-	known := make(map[atom]bool, len(m.atoms))
-	for _, x := range m.atoms {
-		known[x] = true
+	known := make(map[kind]bool, len(m.kinds))
+	for _, k := range m.kinds {
+		known[k] = true
 	}
 	type priced struct {
-		atom
+		kind
 		price float64
 	}
 	order := func(x, y priced) int {
-		return cmp.Or(cmp.Compare(y.price, x.price), cmp.Compare(x.parties, y.parties), cmp.Compare(x.needs, y.needs))
+		return cmp.Or(cmp.Compare(y.price, x.price), compareKinds(x.kind, y.kind))
 	}
-	y := m.inverse[at*m.rows : (at+1)*m.rows]
+	m.read(target)
+	y := m.dual
 	var rows []int // that have a price, or that nobody can join
 	for i, r := range m.rowOf {
 		if r >= 0 && math.Abs(y[r]) > priceTolerance || m.none[i] {
 			rows = append(rows, i)
 		}
 	}
-	price := func(x atom) (float64, bool) {
-		sum := 0.0
+	price := func(k kind) (float64, bool) {
+		sum, persons := 0.0, k.persons()
 		for _, i := range rows {
-			if a.list[i].covers(x) {
+			if n := a.list[i].in(k, persons); n > 0 {
 				if m.none[i] {
 					return 0, false
 				}
-				sum += y[m.rowOf[i]]
+				sum += float64(n) * y[m.rowOf[i]]
 			}
 		}
-		for k, p := range m.capped {
-			if x.parties == p {
-				sum += y[len(m.figures)+k]
+		for i, p := range m.capped {
+			for _, x := range persons {
+				if x.parties == p {
+					sum += y[len(m.figures)+i]
+				}
 			}
 		}
 		return -sign * sum, true
 	}
 	var starts []priced
-	for _, x := range m.atoms {
-		if d, ok := price(x); ok {
-			starts = append(starts, priced{x, d})
+	for _, k := range m.kinds {
+		if d, ok := price(k); ok {
+			starts = append(starts, priced{k, d})
 		}
 	}
 	var out []priced
 	for range 2 {
 		slices.SortFunc(starts, order)
 		starts = starts[:min(len(starts), widerStarts)]
-		var next []priced
+		var next []kind
 		for _, s := range starts {
-			for p := range a.parties {
-				next = append(next, priced{atom: atom{s.parties ^ 1<<p, s.needs}})
-			}
-			for b := range a.width {
-				for _, needs := range a.variants(s.needs, 1<<b) {
-					next = append(next, priced{atom: atom{s.parties, needs}})
-				}
-			}
+			a.besides(s.kind, 1<<len(a.parties)-1, 1<<a.width-1, func(k kind) { next = append(next, k) })
 		}
 		starts = starts[:0]
-		for _, x := range next {
-			x.atom = a.settled(x.atom)
-			if known[x.atom] || !a.possible(x.atom) {
+		for _, k := range next {
+			k, ok := a.believable(k)
+			if known[k] || !ok {
 				continue
 			}
-			known[x.atom] = true
-			if d, ok := price(x.atom); ok {
-				x.price = d
+			known[k] = true
+			if d, ok := price(k); ok {
+				x := priced{k, d}
 				starts = append(starts, x)
 				if d > priceTolerance {
 					out = append(out, x)
@@ -300,11 +316,11 @@ func (a *auditor) further(m *model, target int, sign float64) []atom {
 		}
 	}
 	slices.SortFunc(out, order)
-	var atoms []atom
-	for _, x := range out[:min(len(out), widerAtoms)] {
-		atoms = append(atoms, x.atom)
+	var kinds []kind
+	for _, x := range out[:min(len(out), widerKinds)] {
+		kinds = append(kinds, x.kind)
 	}
-	return atoms
+	return kinds
 }
 
 // variants returns needs with every choice of the bits of change, and for a
@@ -332,20 +348,22 @@ func (a *auditor) variants(needs, change uint64) []uint64 {
 	return out
 }
 
-// build lays out a program over the given atoms.
-func (a *auditor) build(atoms []atom) *model {
-	m := &model{atoms: atoms, rowOf: make([]int, len(a.list)), colOf: make([]int, len(a.list))}
+// build lays out a program over the given kinds. Where a figure counts several persons of
+// a household, its row is named as often.
+func (a *auditor) build(kinds []kind) *model {
+	m := &model{kinds: kinds, rowOf: make([]int, len(a.list)), colOf: make([]int, len(a.list))}
 	covered := make([][]int, len(a.list))
-	m.touches = make([][]int, len(atoms))
-	for j, x := range atoms {
+	m.touches = make([][]int, len(kinds))
+	for j, k := range kinds {
+		m.persons = append(m.persons, k.persons())
 		for i, f := range a.list {
-			if f.covers(x) {
+			for range f.in(k, m.persons[j]) {
 				covered[i] = append(covered[i], j)
 				m.touches[j] = append(m.touches[j], i)
 			}
 		}
 	}
-	cols := make([][]int32, len(atoms))
+	cols := make([][]int32, len(kinds))
 	for i, js := range covered {
 		m.rowOf[i], m.colOf[i] = -1, -1
 		switch len(js) {
@@ -360,27 +378,29 @@ func (a *auditor) build(atoms []atom) *model {
 			m.figures = append(m.figures, i)
 		}
 	}
-	for _, x := range atoms {
-		m.base = append(m.base, a.persons[x])
+	for _, k := range kinds {
+		m.base = append(m.base, a.base[k])
 	}
 	m.capped = slices.Clone(a.capped)
 	for i, p := range m.capped {
-		for j, x := range atoms {
-			if x.parties == p {
-				cols[j] = append(cols[j], int32(len(m.figures)+i))
+		for j, persons := range m.persons {
+			for _, x := range persons {
+				if x.parties == p {
+					cols[j] = append(cols[j], int32(len(m.figures)+i))
+				}
 			}
 		}
 	}
 	m.program = newProgram(cols, len(m.figures)+len(m.capped))
 	m.spent = &a.spent
-	a.spent += len(atoms) * len(a.list) / 16
+	a.spent += len(kinds) * len(a.list) / 16
 	return m
 }
 
 // variable returns the program's variable for figure i, or -1.
 func (m *model) variable(i int) int {
 	if m.rowOf[i] >= 0 {
-		return len(m.atoms) + m.rowOf[i]
+		return len(m.kinds) + m.rowOf[i]
 	}
 	return m.colOf[i]
 }
@@ -388,7 +408,7 @@ func (m *model) variable(i int) int {
 // confine sets the program's bounds to what an attacker knows.
 func (a *auditor) confine(m *model, attacker int) {
 	// Nobody can join a figure that is known to be 0. In a small borough that
-	// leaves few of the atoms, and programs are solved several times as quickly. (A
+	// leaves few of the kinds, and programs are solved several times as quickly. (A
 	// 0 that is thought of for hiding must stand in the way itself.)
 	none := make([]bool, len(a.list))
 	m.none = none
@@ -396,7 +416,7 @@ func (a *auditor) confine(m *model, attacker int) {
 		_, high := a.bounds(i, attacker)
 		none[i] = high == 0 && !(a.ofZeros && a.why[i] == open)
 	}
-	for j := range m.atoms {
+	for j := range m.kinds {
 		m.low[j], m.high[j] = -float64(m.base[j]), math.Inf(1)
 		for _, i := range m.touches[j] {
 			if none[i] {
@@ -406,7 +426,7 @@ func (a *auditor) confine(m *model, attacker int) {
 		}
 	}
 	for i, p := range m.capped {
-		v := len(m.atoms) + len(m.figures) + i
+		v := len(m.kinds) + len(m.figures) + i
 		m.low[v], m.high[v] = math.Inf(-1), math.Inf(1)
 		if a.told && !a.blind {
 			m.high[v] = float64(a.most - a.combined[p])
@@ -419,7 +439,7 @@ func (a *auditor) confine(m *model, attacker int) {
 		}
 		low, high := a.bounds(i, attacker)
 		n := float64(a.exact[i])
-		if v < len(m.atoms) {
+		if v < len(m.kinds) {
 			// Several figures may be the same single column.
 			m.low[v], m.high[v] = max(m.low[v], low-n), min(m.high[v], high-n)
 		} else {
@@ -442,7 +462,7 @@ func (a *auditor) solve(target, attacker int, goal float64) (w *world, reached f
 		return false
 	}
 	for {
-		if attacker == everyone && again > mostTogether || a.late(lateAt) {
+		if attacker == everyone && again > mostTogether || a.late(a.lateAt()) {
 			return nil, 0, nil
 		}
 		m := a.model(target)
@@ -460,7 +480,7 @@ func (a *auditor) solve(target, attacker int, goal float64) (w *world, reached f
 			if !a.rough && wider < maxWider {
 				if more := a.further(m, v, sign); len(more) > 0 {
 					wider++
-					a.latest = a.build(append(m.atoms, more...))
+					a.latest = a.build(append(m.kinds, more...))
 					continue
 				}
 			}
@@ -474,7 +494,7 @@ func (a *auditor) solve(target, attacker int, goal float64) (w *world, reached f
 		if w, _ := a.add(m); !believes(w) {
 			continue
 		}
-		whole := a.rough || a.blind || !a.late(len(hurries)) && m.whole(v, sign, distance)
+		whole := a.rough || a.blind || !a.late(len(a.hurries)) && m.whole(v, sign, distance)
 		w, large := a.add(m)
 		if large != nil && !a.blind {
 			// Few combinations ever grow so, and a row for each would be slow.
@@ -526,7 +546,7 @@ func (m *model) dive(target int, sign, goal, share float64) bool {
 	const tiny = 1e-7
 	for range maxDives {
 		smallest, parts := 1.0, 0
-		for j := range m.atoms {
+		for j := range m.kinds {
 			if part := math.Abs(m.value[j] - math.Trunc(m.value[j])); part > tiny && part < 1-tiny {
 				smallest = math.Min(smallest, part)
 				parts++
@@ -536,7 +556,7 @@ func (m *model) dive(target int, sign, goal, share float64) bool {
 			return true
 		}
 		low, high, before := slices.Clone(m.low), slices.Clone(m.high), slices.Clone(m.value)
-		for j := range m.atoms {
+		for j := range m.kinds {
 			d := m.value[j]
 			part := math.Abs(d - math.Trunc(d))
 			if part <= tiny || part >= 1-tiny || part > max(share, smallest+tiny) {
@@ -573,7 +593,7 @@ func (a *auditor) add(m *model) (w *world, large []uint64) {
 		w.figures[i] = float64(n)
 	}
 	grown := make(map[uint64]float64)
-	for j, x := range m.atoms {
+	for j, persons := range m.persons {
 		d := m.value[j]
 		if near := math.Round(d); math.Abs(d-near) < 1e-7 {
 			d = near
@@ -584,8 +604,10 @@ func (a *auditor) add(m *model) (w *world, large []uint64) {
 		if d < -float64(m.base[j])-1e-7 {
 			return nil, nil
 		}
-		grown[x.parties] += d
-		w.moved = append(w.moved, shift{x, d})
+		for _, x := range persons {
+			grown[x.parties] += d
+			w.moved = append(w.moved, shift{x, d})
+		}
 		for _, i := range m.touches[j] {
 			w.figures[i] += d
 		}
