@@ -288,7 +288,7 @@ func EntryOf(rel *cohort.Release) LedgerEntry {
 		e.Questions = append(e.Questions, LedgerQuestion(a.Question))
 	}
 	if facts, ok := rel.Noise(); ok {
-		e.Noise = &LedgerNoise{Epsilon: facts.Epsilon.String()}
+		e.Noise = &LedgerNoise{Epsilon: facts.Epsilon.String(), Cells: facts.Cells}
 	}
 	why := map[string]string{}
 	key := func(row cohort.Row) string {

@@ -13,10 +13,14 @@ import (
 // LedgerNoise is the noise of a release: decimal numbers, as cohort.Epsilon writes them.
 type LedgerNoise struct {
 	Epsilon string `json:"epsilon"`
-	Budget  string `json:"budget"` // of all releases together, as it was then
+	Budget  string `json:"budget"`          // of all releases together, as it was then
+	Cells   int    `json:"cells,omitempty"` // that had a draw each (cohort.NoiseFacts)
 }
 
 func (n *LedgerNoise) valid() bool {
+	if n.Cells < 0 {
+		return false
+	}
 	for _, s := range []string{n.Epsilon, n.Budget} {
 		if e, err := cohort.ParseEpsilon(s); err != nil || e.String() != s {
 			return false
@@ -49,16 +53,16 @@ func (l *Ledger) Noisy(number int) (with, without int) {
 	return with, without
 }
 
-// Drawn returns the number and the figures of the release with noise that was made from the linkage of e, by its rule, for its questions and
+// Drawn returns the number, the figures and the cells of the release with noise that was made from the linkage of e, by its rule, for its questions and
 // with its epsilon; 0 for none. That is the very same release, and it is not drawn again: a reader of two draws could take their mean. Its
 // figures are kept, and not something to draw them from again, with which whoever has it could take the noise off.
-func (l *Ledger) Drawn(e *LedgerEntry) (number int, figures []cohort.Seen) {
+func (l *Ledger) Drawn(e *LedgerEntry) (number int, figures []cohort.Seen, cells int) {
 	for i := range l.Entries {
 		old := &l.Entries[i]
 		if old.Noise != nil && old.Noise.Epsilon == e.Noise.Epsilon && old.Kind == e.Kind && old.Linkage == e.Linkage && old.Rule == e.Rule &&
 			slices.Equal(old.Parties, e.Parties) && slices.Equal(old.Questions, e.Questions) {
-			return old.Number, old.seen()
+			return old.Number, old.seen(), old.Noise.Cells
 		}
 	}
-	return 0, nil
+	return 0, nil, 0
 }

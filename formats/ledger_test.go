@@ -210,12 +210,12 @@ func TestLedgerNoise(t *testing.T) {
 	l := sampleLedger(t)
 	n := 115
 	e := LedgerEntry{Kind: LedgerRelease, Linkage: strings.Repeat("cd", 32), Rule: LedgerRule{"hes", 8, 5, false}, Parties: []string{"council", "gp"},
-		Questions: []LedgerQuestion{{"", "parties>=2", ""}}, Given: []LedgerGiven{}, Noise: &LedgerNoise{"0.5", "2"},
+		Questions: []LedgerQuestion{{"", "parties>=2", ""}}, Given: []LedgerGiven{}, Noise: &LedgerNoise{"0.5", "2", 12},
 		Figures: []LedgerFigure{{Table: "people", Count: &n}, {Table: "party", Parties: []string{"gp"}}}}
 	if err := l.Append(e); err != nil {
 		t.Fatal(err)
 	}
-	e.Noise, e.Linkage = &LedgerNoise{"0.25", "1.75"}, strings.Repeat("ef", 32)
+	e.Noise, e.Linkage = &LedgerNoise{"0.25", "1.75", 0}, strings.Repeat("ef", 32)
 	if err := l.Append(e); err != nil {
 		t.Fatal(err)
 	}
@@ -235,14 +235,14 @@ func TestLedgerNoise(t *testing.T) {
 	if got := len(again.Earlier(e.Linkage)); got != 3 {
 		t.Errorf("%d releases are known for certain, want those without noise", got)
 	}
-	number, figures := again.Drawn(&e)
+	number, figures, _ := again.Drawn(&e)
 	if number != 5 || len(figures) != 2 || figures[0].Count != 115 || figures[0].Hidden || !figures[1].Hidden || figures[1].Parties[0] != "gp" {
 		t.Errorf("release %d was drawn before, with %+v", number, figures)
 	}
 	for name, change := range map[string]func(e *LedgerEntry){
 		"another linkage":  func(e *LedgerEntry) { e.Linkage = strings.Repeat("01", 32) },
 		"another rule":     func(e *LedgerEntry) { e.Rule.Base = 10 },
-		"another epsilon":  func(e *LedgerEntry) { e.Noise = &LedgerNoise{"0.3", "1.75"} },
+		"another epsilon":  func(e *LedgerEntry) { e.Noise = &LedgerNoise{"0.3", "1.75", 0} },
 		"another question": func(e *LedgerEntry) { e.Questions = []LedgerQuestion{{"", "parties>=2", "needs"}} },
 		"no question":      func(e *LedgerEntry) { e.Questions = nil },
 		"another order":    func(e *LedgerEntry) { e.Parties = []string{"gp", "council"} },
@@ -250,11 +250,11 @@ func TestLedgerNoise(t *testing.T) {
 	} {
 		other := e
 		change(&other)
-		if number, _ := again.Drawn(&other); number != 0 {
+		if number, _, _ := again.Drawn(&other); number != 0 {
 			t.Errorf("%s is known as release %d", name, number)
 		}
 	}
-	for _, bad := range []LedgerNoise{{"0.50", "2"}, {"", "2"}, {"0.5", ""}, {"0", "2"}, {"-1", "2"}, {"0.5", "11"}} {
+	for _, bad := range []LedgerNoise{{"0.50", "2", 0}, {"", "2", 0}, {"0.5", "", 0}, {"0", "2", 0}, {"-1", "2", 0}, {"0.5", "11", 0}, {"0.5", "2", -1}} {
 		e.Noise = &bad
 		if err := l.Append(e); err == nil {
 			t.Errorf("noise of %+v was written down", bad)

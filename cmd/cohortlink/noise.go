@@ -76,7 +76,7 @@ func (r *release) settleNoise(o *cohort.Options, rule cohort.Rule, after int) er
 		}
 		like.Questions = append(like.Questions, formats.LedgerQuestion{Name: q.Name, Where: c.String(), By: q.By})
 	}
-	if r.noise.again, o.Noise.Drawn = r.book.Drawn(&like); r.noise.again > 0 {
+	if r.noise.again, o.Noise.Drawn, o.Noise.Cells = r.book.Drawn(&like); r.noise.again > 0 {
 		return nil
 	}
 	if without > 0 && r.accept == "" {

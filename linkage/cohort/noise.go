@@ -100,8 +100,9 @@ type Noise struct {
 	Random io.Reader
 	// Drawn are the figures of the very same release, where it was made before: then
 	// nothing is drawn, and they come out again. To draw twice for one release would
-	// let a reader take the mean.
+	// let a reader take the mean. Cells is how many had a draw then.
 	Drawn []Seen
+	Cells int
 }
 
 // NoiseFacts say how noise was put on the figures of a release.
@@ -179,7 +180,7 @@ func protectNoisy(c *Counts, r Rule, o Options) (*Release, error) {
 		return nil, err
 	}
 	if o.Noise.Drawn != nil {
-		return s.again(o.Noise.Drawn)
+		return s.again(o.Noise)
 	}
 	values, err := s.draw(o.Noise.Random)
 	if err != nil {
@@ -289,12 +290,16 @@ func (s *noisy) finish(values []int) *Release {
 	return s.write(figures)
 }
 
-// again is finish for figures that were drawn before.
-func (s *noisy) again(drawn []Seen) (*Release, error) {
+// again is finish for figures that were drawn before. From other cells they would have
+// other ranges.
+func (s *noisy) again(o *Noise) (*Release, error) {
 	other := errors.New("the figures that were drawn before are not those of this release: make it with the cohortlink that the ledger names")
+	if o.Cells != s.facts.Cells {
+		return nil, other
+	}
 	all := uint64(1)<<len(s.parties) - 1
 	figures := make([]Figure, len(s.list))
-	for _, seen := range drawn {
+	for _, seen := range o.Drawn {
 		f, err := s.recognise(seen, all, all)
 		if err != nil {
 			return nil, err

@@ -180,8 +180,13 @@ func reduced(num, den uint64) (uint64, uint64) {
 }
 
 // cells goes through the cells of a part in a fixed order; there are none where each
-// figure has a draw of its own.
+// figure has a draw of its own. A cell that nobody can be in, as none of its parties
+// declares the need (sayRule), is 0 whoever there is, and needs no noise.
 func (s *noisy) cells(p *noisePart) func(yield func(atom) bool) {
+	rules := slices.DeleteFunc(s.sayRules(), func(r sayRule) bool { return r.bit&p.needs == 0 })
+	possible := func(x atom) bool {
+		return !slices.ContainsFunc(rules, func(r sayRule) bool { return !r.allows(x) })
+	}
 	return func(yield func(atom) bool) {
 		if !p.cells {
 			return
@@ -197,7 +202,7 @@ func (s *noisy) cells(p *noisePart) func(yield func(atom) bool) {
 		for in := uint64(1); in < 1<<len(s.parties); in++ {
 			// Every subset of the needs, by counting in their bits alone.
 			for carried := uint64(0); ; {
-				if (carried != 0 || p.without) && !yield(atom{in, carried}) {
+				if x := (atom{in, carried}); (carried != 0 || p.without) && possible(x) && !yield(x) {
 					return
 				}
 				if carried = (carried - p.needs) & p.needs; carried == 0 {

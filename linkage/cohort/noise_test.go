@@ -226,6 +226,8 @@ func TestNoiseAgain(t *testing.T) {
 			drawn = append(drawn, Seen{Table: row.Table, Where: row.Where, Parties: row.Parties, AtLeast: row.AtLeast, Needs: row.Needs, Count: n, Hidden: !ok})
 		}
 		o := Options{Questions: asked, Noise: &Noise{Epsilon: 2000, Drawn: drawn, Random: bytes.NewReader(nil)}}
+		facts, _ := rel.Noise()
+		o.Noise.Cells = facts.Cells
 		again, err := Protect(Count(p), preset(t, "hes"), o)
 		if err != nil {
 			t.Fatal(err)
@@ -244,6 +246,10 @@ func TestNoiseAgain(t *testing.T) {
 			if _, err := Protect(Count(p), preset(t, "hes"), o); err == nil {
 				t.Errorf("%s: %d figures of %d were taken", name, len(bad), len(drawn))
 			}
+		}
+		o.Noise.Drawn, o.Noise.Cells = drawn, facts.Cells+1
+		if _, err := Protect(Count(p), preset(t, "hes"), o); err == nil {
+			t.Errorf("%s: figures drawn from other cells were taken", name)
 		}
 		if other := withNoise(t, p, 2000, 6, asked...); fmt.Sprint(rel.Rows()) == fmt.Sprint(other.Rows()) {
 			t.Errorf("%s: another draw gives the same figures", name)
@@ -431,6 +437,65 @@ func TestNoiseCells(t *testing.T) {
 		if len(seen) != c.want {
 			t.Errorf("%d cells, want %d", len(seen), c.want)
 		}
+	}
+}
+
+// Where it is known who declares a need, the cells are those that somebody can be in: each
+// person is in one of them, and they are fewer.
+func TestNoiseCellsThatCanBe(t *testing.T) {
+	fewer := 0
+	rapid.Check(t, func(t *rapid.T) {
+		names := []string{"p", "q", "r", "s"}[:rapid.IntRange(2, 4).Draw(t, "parties")]
+		by := func(what string) uint64 { return rapid.Uint64Range(1, 1<<len(names)-1).Draw(t, what) }
+		ns := []Need{{Name: "n", Kind: YesNo, By: by("n")}, {Name: "c", Kind: Category, Values: []string{"x", "y"}, By: by("c")}, {Name: "o", Kind: YesNo}}
+		p, err := NewPersons(names, ns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := rapid.Uint64Range(1, 1<<len(names)-1).Draw(t, "in")
+		var carries []Carry
+		for party := range names {
+			for n, need := range ns {
+				if in>>party&1 == 1 && (need.By == 0 || need.By>>party&1 == 1) && rapid.Bool().Draw(t, "says") {
+					carries = append(carries, Carry{party, n, rapid.IntRange(0, need.values()-1).Draw(t, "value")})
+				}
+			}
+		}
+		if err := p.Add(in, carries); err != nil {
+			t.Fatal(err)
+		}
+		rule, err := Preset("hes")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newNoisy(Count(p).see(), rule, 500)
+		for n := range ns {
+			var own uint64
+			for _, b := range s.slots[n] {
+				own |= 1 << b
+			}
+			for _, part := range []noisePart{{cells: true, needs: 1<<s.width - 1, without: true}, {cells: true, needs: own}} {
+				person := atom{in, s.atoms[0].needs & part.needs}
+				cells, found := 0, 0
+				for a := range s.cells(&part) {
+					cells++
+					if a == person {
+						found++
+					}
+				}
+				if want := person.needs != 0 || part.without; found > 1 || (found == 1) != want {
+					t.Fatalf("a person is in %d cells", found)
+				}
+				if all := s.cellsOf(part.needs); cells > all {
+					t.Fatalf("%d cells of %d", cells, all)
+				} else if part.without && cells < all {
+					fewer++
+				}
+			}
+		}
+	})
+	if fewer == 0 {
+		t.Error("there was no cell that nobody can be in: nothing to test")
 	}
 }
 
