@@ -139,13 +139,6 @@ type LinkedThreshold struct {
 	Offsets []LinkedOffset `json:"offsets,omitempty"`
 }
 
-// LinkedOffset is what is added to the scores of pairs of two parties, in whole thousandths.
-// A party's pairs with itself have it twice as a name.
-type LinkedOffset struct {
-	Parties [2]string `json:"parties"`
-	Added   float64   `json:"added"`
-}
-
 // LinkedEstimate is made without truth. Nil where there is nothing to say.
 type LinkedEstimate struct {
 	Precision *float64 `json:"precision"`

@@ -450,12 +450,18 @@ func offsetsText(offsets []formats.LinkedOffset) string {
 		}
 		return fmt.Sprintf("%.3f less", added)
 	}
-	const why = ", because strangers score that much lower or higher there"
+	low, high := offsets[0].Added, offsets[0].Added
+	for _, o := range offsets {
+		low, high = min(low, o.Added), max(high, o.Added)
+	}
+	where := "lower or higher"
+	if low > 0 {
+		where = "lower"
+	} else if high < 0 {
+		where = "higher"
+	}
+	why := fmt.Sprintf(", because strangers score that much %s there", where)
 	if len(offsets) > mostOffsetsTold {
-		low, high := offsets[0].Added, offsets[0].Added
-		for _, o := range offsets {
-			low, high = min(low, o.Added), max(high, o.Added)
-		}
 		return fmt.Sprintf("links of %d pairs of parties need another score, from %s to %s%s (listed in the manifest)", len(offsets), another(high), another(low), why)
 	}
 	var all []string

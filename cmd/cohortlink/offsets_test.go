@@ -20,7 +20,8 @@ func TestOffsetsText(t *testing.T) {
 		offsets []formats.LinkedOffset
 		want    string
 	}{
-		{[]formats.LinkedOffset{between}, "links between ccg and council need 0.065 less, because strangers score that much lower or higher there"},
+		{[]formats.LinkedOffset{between}, "links between ccg and council need 0.065 less, because strangers score that much lower there"},
+		{[]formats.LinkedOffset{within}, "links within council need 0.030 more, because strangers score that much higher there"},
 		{[]formats.LinkedOffset{between, within}, "links between ccg and council need 0.065 less, links within council need 0.030 more, because strangers score that much lower or higher there"},
 		{[]formats.LinkedOffset{between, within, between, between}, "links of 4 pairs of parties need another score, from 0.065 less to 0.030 more, because strangers score that much lower or higher there (listed in the manifest)"},
 	} {

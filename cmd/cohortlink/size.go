@@ -383,7 +383,7 @@ func (r *sizeRun) about(m *formats.LinkedManifest, rel *cohort.Release) formats.
 		},
 	}
 	if n := len(m.Threshold.Offsets); n > 0 {
-		about.Linkage = append(about.Linkage, formats.ReportFact{Name: "Where another score is needed", Text: fmt.Sprintf("In %s, where strangers score lower or higher than elsewhere, because one's records hold less than the others'; scores are lifted or lowered by that much there.", plural(n, "pair")+" of parties")})
+		about.Linkage = append(about.Linkage, formats.ReportFact{Name: "Where another score is needed", Text: fmt.Sprintf("In %s, whose strangers score lower or higher than elsewhere, as where the records of one hold less; scores are lifted or lowered there by as much.", plural(n, "pair")+" of parties")})
 	}
 	for _, name := range rel.Parties() {
 		p := formats.ReportParty{}
