@@ -115,7 +115,8 @@ func randomNeeds(rnd *rand.Rand, n, many int) []cohort.Need {
 		case 1:
 			return 1 << rnd.IntN(n)
 		case 2:
-			return 1<<rnd.IntN(n) | 1<<rnd.IntN(n)
+			one := rnd.IntN(n)
+			return 1<<one | 1<<rnd.IntN(n)
 		}
 		return 1<<n - 1
 	}
