@@ -115,7 +115,8 @@ func randomNeeds(rnd *rand.Rand, n, many int) []cohort.Need {
 		case 1:
 			return 1 << rnd.IntN(n)
 		case 2:
-			return 1<<rnd.IntN(n) | 1<<rnd.IntN(n)
+			one := rnd.IntN(n)
+			return 1<<one | 1<<rnd.IntN(n)
 		}
 		return 1<<n - 1
 	}
@@ -200,7 +201,8 @@ func (c *crowd) split(rnd *rand.Rand) *crowd {
 	return s
 }
 
-// grouped is the crowd as the attacker's test reads it: parties, says and how many of each kind.
+// grouped is the crowd as testdata/attacker.py reads it: parties, what is said, and how
+// many persons of each kind.
 func (c *crowd) grouped() [][]any {
 	type kind struct {
 		in   uint64

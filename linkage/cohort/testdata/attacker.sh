@@ -11,6 +11,7 @@ export COHORTLINK_BREACHES=$(mktemp -d)
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 go test -c -o "$out/cohort.test" .
+[ "$lattices" -gt 1 ] || { echo "want two lattices or more" >&2; exit 2; }
 half=$(((lattices + 1) / 2))
 run() { COHORTLINK_LATTICES=$1 "$out/cohort.test" -test.v -test.timeout 6h -test.run "$2" > "$out/$2.$1" 2>&1; }
 run "1-$half" IndependentAttacker & first=$!
