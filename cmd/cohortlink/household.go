@@ -15,8 +15,7 @@ import (
 // Households: a filter and an exact key of where each record says that its person lives
 // travel beside those of the person, and are taken off again before anything is linked.
 
-// addHouseholds gives a schema what the project asks for of households. The filter is
-// hardened as the first filter of persons is.
+// addHouseholds gives a schema what the project asks for of households.
 func addHouseholds(s *hashing.Schema, p *formats.Project) error {
 	if p.Households == nil {
 		return nil
@@ -35,21 +34,20 @@ func addHouseholds(s *hashing.Schema, p *formats.Project) error {
 			f.Fields = persons
 		}
 	}
-	filter := s.Filters[0]
-	filter.Name, filter.Fields, filter.Household = hashing.HouseholdFilter, nil, true
+	var inFilter []string
 	for _, name := range p.Households.Fields {
 		at := slices.IndexFunc(p.Fields, func(f formats.ProjectField) bool { return f.Name == name })
 		switch known, exact := hashing.HouseholdKind(norm.Kind(p.Fields[at].Kind)); {
 		case exact:
 			s.HouseholdExact = append(s.HouseholdExact, name)
 		case known:
-			filter.Fields = append(filter.Fields, name)
+			inFilter = append(inFilter, name)
 		default:
 			return fmt.Errorf("line %d: households: field %q is of kind %s, which does not say where somebody lives: use fields of kind name, postcode, text or uprn", p.Households.Line, name, p.Fields[at].Kind)
 		}
 	}
-	if len(filter.Fields) > 0 {
-		s.Filters = append(s.Filters, filter)
+	if len(inFilter) > 0 {
+		s.Filters = append(s.Filters, hashing.OfHousehold(inFilter))
 	}
 	return nil
 }

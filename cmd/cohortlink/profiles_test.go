@@ -60,11 +60,25 @@ var profileEncodings = []struct {
 	{"fold three times, 32768 at .25", hashing.Filter{Length: 32768, Fill: 0.25, Fold: 3}},
 	{"fold three times, 65536 at .27", hashing.Filter{Length: 65536, Fill: 0.27, Fold: 3}},
 	{"surname alone", hashing.Filter{Length: 1024, Fields: []string{"surname"}}},
+	{"household, plain", ofHousehold(hashing.Filter{Length: 1024})},
+	{"household, fold twice, 8192", ofHousehold(hashing.Filter{Length: 8192, Fold: 2})},
+	{"household, fold three times, 32768 at .27", ofHousehold(hashing.Filter{Length: 32768, Fill: 0.27, Fold: 3})},
+	{"household, fold three times, 16384", ofHousehold(hashing.Filter{Length: 16384, Fold: 3})},
+	{"household, fold three times, 32768", ofHousehold(hashing.Filter{Length: 32768, Fold: 3})},
+}
+
+// ofHousehold makes a filter that of a household, over the fields that an invented borough has for it.
+func ofHousehold(f hashing.Filter) hashing.Filter {
+	f.Household, f.Fields = true, []string{"surname", "postcode", "address"}
+	return f
 }
 
 // profileSchema has one filter, as a project would spell it out.
 func profileSchema(fields []hashing.Field, f hashing.Filter) hashing.Schema {
 	f.Name = hashing.RecordFilter
+	if f.Household {
+		f.Name = hashing.HouseholdFilter
+	}
 	return hashing.Schema{Project: "profiles", Fields: fields, Filters: []hashing.Filter{f}}
 }
 
@@ -227,7 +241,6 @@ func scoreOf(p quality.Point) *linkScore {
 // attack runs the attacks on n records of the council of an invented borough of its own.
 func (m *measurements) attack(t *testing.T, n int, seed uint64) {
 	t.Helper()
-	fields, normalise, records := boroughCouncil(t, n, seed)
 	for _, e := range profileEncodings {
 		if !wantedEncoding(e.name) {
 			continue
@@ -242,6 +255,7 @@ func (m *measurements) attack(t *testing.T, n int, seed uint64) {
 		if len(missing) == 0 {
 			continue
 		}
+		fields, normalise, records := boroughCouncil(t, n, seed, e.filter.Household)
 		key, err := hashing.NewKey("profiles", rand.NewChaCha8([32]byte{byte(seed), 1}))
 		if err != nil {
 			t.Fatal(err)
@@ -267,11 +281,14 @@ func (m *measurements) attack(t *testing.T, n int, seed uint64) {
 
 // boroughCouncil is the first n records of the council of an invented borough of 2n people: nearly all that it has, so
 // that households stay together.
-func boroughCouncil(t *testing.T, n int, seed uint64) (fields []hashing.Field, normalise []norm.Options, records [][]string) {
+func boroughCouncil(t *testing.T, n int, seed uint64, addresses bool) (fields []hashing.Field, normalise []norm.Options, records [][]string) {
 	t.Helper()
 	dir := t.TempDir()
 	s := borough.Clean()
 	s.People, s.Seed = 2*n, seed
+	if addresses {
+		s.Addresses = borough.CleanAddresses()
+	}
 	sum, err := borough.Generate(dir, s, nil)
 	if err != nil {
 		t.Fatal(err)
