@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -67,6 +68,7 @@ var unfinished struct {
 	sync.Mutex
 	open    map[aborter]struct{}
 	stopped bool
+	folders []string // that AbortAll has removed
 }
 
 type aborter interface{ Abort() }
@@ -91,17 +93,25 @@ func strike(o aborter) {
 }
 
 // AbortAll removes every output that is not committed and lets no new one begin. It is for the way out after an interrupt:
-// when it returns no hidden file is left, and whoever still writes gets ErrAborted.
+// when it returns no hidden file is left, and whoever still writes gets ErrAborted. Whoever writes into an OutputDir's Folder by
+// other means may begin a file in it yet: called again when they have had time to stop, it removes those.
 func AbortAll() {
 	unfinished.Lock()
 	unfinished.stopped = true
 	var open []aborter
 	for o := range unfinished.open {
 		open = append(open, o)
+		if d, ok := o.(*OutputDir); ok {
+			unfinished.folders = append(unfinished.folders, d.temp)
+		}
 	}
+	folders := slices.Clone(unfinished.folders)
 	unfinished.Unlock()
 	for _, o := range open {
 		o.Abort()
+	}
+	for _, f := range folders {
+		os.RemoveAll(f)
 	}
 }
 

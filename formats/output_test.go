@@ -243,7 +243,7 @@ func TestOutputDirUnfinished(t *testing.T) {
 }
 
 func TestAbortAll(t *testing.T) {
-	defer func() { unfinished.stopped = false }()
+	defer func() { unfinished.stopped, unfinished.folders = false, nil }()
 	folder := t.TempDir()
 	kept := mustCreate(t, filepath.Join(folder, "kept"), CreateOptions{})
 	if err := kept.Commit(); err != nil {
@@ -288,6 +288,16 @@ func TestAbortAll(t *testing.T) {
 	if _, err := CreateDir(filepath.Join(folder, "late"), 0); !errors.Is(err, ErrAborted) {
 		t.Errorf("CreateDir: %v", err)
 	}
+	onlyThese(t, folder, "kept")
+
+	// Another way into the folder: a file that was begun while it was removed.
+	if err := os.MkdirAll(d.Folder(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(d.Folder(), "late"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	AbortAll()
 	onlyThese(t, folder, "kept")
 	if len(unfinished.open) != 0 {
 		t.Errorf("%d outputs still in the list", len(unfinished.open))

@@ -59,6 +59,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		case <-done:
 		case <-time.After(afterInterrupt):
 		}
+		formats.AbortAll() // what was begun while the first was at work
 		err = ctx.Err()
 	}
 	if err != nil && ctx.Err() != nil {
