@@ -34,8 +34,8 @@ const HouseholdFilter = "household"
 // the steepest that there is. Neighbours share street and postcode, so that far more pairs
 // are half alike than of persons' filters, and attacks live on those; while one home is
 // told by .8 and more, of which enough is left. Hardened as in the profiles, 200 known people
-// of 2,000 led to 11 % and 8 % of the others, at half overlap; so to 5 %, which are those who share
-// the filter of a known person's home: who that is, it is there to say (testdata/profiles/README.md).
+// of 2,000 led to 10 % of the others (standard) and 8 % (high), at half overlap; so to 6 %, of which 4 % share
+// the filter of a known person's home: who they are, it is there to say (testdata/profiles/README.md).
 func OfHousehold(fields []string) Filter {
 	return Filter{Name: HouseholdFilter, Fields: fields, Length: 32768, Fill: 0.5, Fold: 3, Household: true}
 }
