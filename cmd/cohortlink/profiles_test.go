@@ -63,7 +63,6 @@ var profileEncodings = []struct {
 	{"household, plain", ofHousehold(hashing.Filter{Length: 1024})},
 	{"household, fold twice, 8192", ofHousehold(hashing.Filter{Length: 8192, Fold: 2})},
 	{"household, fold three times, 32768 at .27", ofHousehold(hashing.Filter{Length: 32768, Fill: 0.27, Fold: 3})},
-	{"household, fold three times, 16384", ofHousehold(hashing.Filter{Length: 16384, Fold: 3})},
 	{"household, fold three times, 32768", ofHousehold(hashing.Filter{Length: 32768, Fold: 3})},
 }
 
