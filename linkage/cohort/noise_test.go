@@ -554,11 +554,11 @@ func TestNoiseRefuses(t *testing.T) {
 		t.Errorf("a source that fails gave %v", err)
 	}
 	// Without a source of its own it draws from the system's: no two alike.
-	a, err := Protect(c, rule, Options{Noise: &Noise{Epsilon: 10}})
+	a, err := Protect(c, rule, Options{Noise: &Noise{Epsilon: 500}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Protect(c, rule, Options{Noise: &Noise{Epsilon: 10}})
+	b, err := Protect(c, rule, Options{Noise: &Noise{Epsilon: 500}})
 	if err != nil || fmt.Sprint(a.Rows()) == fmt.Sprint(b.Rows()) {
 		t.Errorf("two draws are alike, %v", err)
 	}
